@@ -1,0 +1,26 @@
+"""The event log: the truth of a node. Everything else is a view of it that can be deleted and rebuilt.
+
+    Draft  → Log.append → Receipt      one writer thread, group commit, synced before the receipt
+    Event  ← Ledger.after              what was kept, in the order this node kept it
+    Body                               what an event carries: the raw input and what was understood of it
+
+The log knows no HL7 and no FHIR: bodies are bytes to it. Who may write: only the process that owns the log.
+"""
+
+from releve.log.event import GROUP, SITE, Body, Draft, Event, Receipt, Statement, decode_body, encode_body
+from releve.log.ledger import Ledger
+from releve.log.writer import Log
+
+__all__ = [
+    "GROUP",
+    "SITE",
+    "Body",
+    "Draft",
+    "Event",
+    "Ledger",
+    "Log",
+    "Receipt",
+    "Statement",
+    "decode_body",
+    "encode_body",
+]

@@ -1,0 +1,84 @@
+"""Reading the log: events in the order this node kept them, heads of channels, kept blobs. It never writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from releve.log.event import Event
+from releve.log.schema import LOG_FILE, open_for_reading
+
+_COLUMNS = "origin, epoch, channel, seq, hlc, recorded_at, kind, event_id, body, prev_hash, hash, signature, pos"
+
+SQL_AFTER = f"SELECT {_COLUMNS} FROM event WHERE pos > ? ORDER BY pos LIMIT ?"  # noqa: S608 - a constant
+SQL_AT = f"SELECT {_COLUMNS} FROM event WHERE pos = ?"  # noqa: S608 - a constant
+SQL_CHANNEL = (
+    f"SELECT {_COLUMNS} FROM event WHERE origin = ? AND epoch = ? AND channel = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - a constant
+)
+SQL_HEADS = "SELECT origin, epoch, channel, max(seq) FROM event GROUP BY origin, epoch, channel"
+SQL_HEAD = "SELECT seq, hash FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1"
+SQL_BLOB = "SELECT bytes FROM blob WHERE sha256 = ?"
+SQL_LAST = "SELECT coalesce(max(pos), 0) FROM event"
+SQL_KEY = "SELECT public_key FROM origin WHERE origin = ?"
+
+
+class Ledger:
+    """A read-only view of a node's log; safe beside the process that writes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._db = open_for_reading(folder / LOG_FILE)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def after(self, pos: int, limit: int = 1000) -> list[Event]:
+        """Return the events kept after a position, in order, at most limit of them."""
+        return [Event(*row) for row in self._db.execute(SQL_AFTER, (pos, limit))]
+
+    def every(self, after: int = 0, chunk: int = 1000) -> Iterator[Event]:
+        """Yield all events kept after a position."""
+        while events := self.after(after, chunk):
+            yield from events
+            after = events[-1].pos
+
+    def at(self, pos: int) -> Event | None:
+        """Return the event at a position, if there is one."""
+        row = self._db.execute(SQL_AT, (pos,)).fetchone()
+        return Event(*row) if row else None
+
+    def channel_after(self, origin: str, epoch: int, channel: str, seq: int, limit: int) -> list[Event]:
+        """Return the events of one channel above a sequence number, in order, at most limit of them."""
+        return [Event(*row) for row in self._db.execute(SQL_CHANNEL, (origin, epoch, channel, seq, limit))]
+
+    def heads(self) -> dict[tuple[str, int, str], int]:
+        """Return the last sequence number held of every (origin, epoch, channel)."""
+        return {(origin, epoch, channel): seq for origin, epoch, channel, seq in self._db.execute(SQL_HEADS)}
+
+    def head(self, origin: str, epoch: int, channel: str) -> tuple[int, bytes]:
+        """Return (seq, hash) of a channel's last event; (0, b"") of an empty one."""
+        row = self._db.execute(SQL_HEAD, (origin, epoch, channel)).fetchone()
+        return (row[0], row[1]) if row else (0, b"")
+
+    def last_pos(self) -> int:
+        """Return the position of the last event kept; 0 of an empty log."""
+        return int(self._db.execute(SQL_LAST).fetchone()[0])
+
+    def blob(self, sha256: bytes) -> bytes | None:
+        """Return the bytes kept under a hash, if this node has them."""
+        row = self._db.execute(SQL_BLOB, (sha256,)).fetchone()
+        return row[0] if row else None
+
+    def public_key(self, origin: str) -> bytes | None:
+        """Return the Ed25519 public key that this node knows of an origin."""
+        row = self._db.execute(SQL_KEY, (origin,)).fetchone()
+        return row[0] if row else None
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed; cheap enough to poll."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Say whether an error means that the disk is full."""
+    return "disk is full" in str(error)

@@ -1,0 +1,320 @@
+"""Writing the log: one thread, a queue, group commit without linger.
+
+While one commit waits for the disk the next group gathers itself in the queue, so a lone sender waits for one sync and
+sixteen senders share one. Nothing is acknowledged before its group is synced. If the disk refuses, the whole group is
+undone, every member is told, and the next group is tried as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from releve.clock import HybridClock, Instant, wall_us
+from releve.errors import PeerError, ReleveError, StoreUnable
+from releve.log.event import FIRST_PREV_HASH, Draft, Event, Receipt, event_hash
+from releve.log.ledger import is_full
+from releve.log.schema import LOG_FILE, open_for_writing
+
+#: At most this many events in one transaction: a longer group would make its first member wait for its last.
+GROUP_EVENTS_MAX = 256
+
+Outcome = Receipt | ReleveError
+Done = Callable[[Outcome], None]
+
+SQL_BY_ID = "SELECT pos, seq FROM event WHERE event_id = ? AND origin = ?"
+SQL_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SQL_BLOB = "INSERT OR IGNORE INTO blob VALUES (?, ?)"
+SQL_KNOW = "INSERT OR IGNORE INTO origin VALUES (?, ?, ?)"
+
+_log = logging.getLogger(__name__)
+
+
+class _Remote(msgspec.Struct, frozen=True):
+    """Events of another origin, consecutive in one channel, with the key that must have signed them."""
+
+    events: Sequence[Event]
+    public_key: bytes
+
+
+class _Head(msgspec.Struct):
+    seq: int
+    hash: bytes
+
+
+_Item = tuple[Draft | _Remote, Done]
+
+
+class Log:
+    """The one writer of a node's log.
+
+    folder  the node's folder; the file is made when it is not there
+    origin  the id this node writes under
+    key     signs each group; its public half is kept beside the origin's name
+    epoch   grows when a node that lost its disk cannot get its own history back
+
+    raises  WrongUse, StoreUnable   see schema.open_for_writing; StoreUnable also when the disk fills up at the start
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        origin: str,
+        key: Ed25519PrivateKey,
+        *,
+        epoch: int = 1,
+        now: Callable[[], Instant] = wall_us,
+    ) -> None:
+        self.origin = origin
+        self.epoch = epoch
+        self._key = key
+        self._now = now
+        self._db = open_for_writing(folder / LOG_FILE)
+        self._pos: int = self._db.execute("SELECT coalesce(max(pos), 0) FROM event").fetchone()[0]
+        last_hlc: int = self._db.execute("SELECT coalesce(max(hlc), 0) FROM event").fetchone()[0]
+        self._clock = HybridClock(now, last_hlc)
+        self._heads: dict[tuple[str, int, str], _Head] = {}
+        self._keys: dict[str, bytes] = dict(self._db.execute("SELECT origin, public_key FROM origin"))
+        try:
+            self._know(origin, key.public_key().public_bytes_raw())
+        except sqlite3.OperationalError as error:
+            raise _unable(error) from error
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._write_groups, name="log-writer", daemon=True)
+        self._thread.start()
+
+    def append(self, draft: Draft, done: Done) -> None:
+        """Keep an event; done is called once, from the writer's thread, after the sync or with the reason why not."""
+        self._queue.put((draft, done))
+
+    def append_now(self, draft: Draft) -> Receipt:
+        """Keep an event and return its receipt, waiting for the sync.
+
+        raises  StoreUnable  the disk refused; nothing was kept
+        """
+        return self._wait(draft)
+
+    def append_remote(self, events: Sequence[Event], public_key: bytes, done: Done) -> None:
+        """Keep consecutive events of another origin's channel, or none of them.
+
+        Those already held are passed over. The outcome is the receipt of the last one, or PeerError: a gap, a broken
+        chain, a missing or wrong signature, or a key other than the one known of that origin.
+        """
+        self._queue.put((_Remote(events, public_key), done))
+
+    def append_remote_now(self, events: Sequence[Event], public_key: bytes) -> Receipt:
+        """Like append_remote, waiting for the sync.
+
+        raises  PeerError, StoreUnable
+        """
+        return self._wait(_Remote(events, public_key))
+
+    def close(self) -> None:
+        """Write what is queued, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+        self._db.close()
+
+    def _wait(self, item: Draft | _Remote) -> Receipt:
+        future: Future[Outcome] = Future()
+        self._queue.put((item, future.set_result))
+        outcome = future.result()
+        if isinstance(outcome, ReleveError):
+            raise outcome
+        return outcome
+
+    # The writer's thread
+
+    def _write_groups(self) -> None:
+        get, get_now = self._queue.get, self._queue.get_nowait
+        stopping = False
+        while not stopping:
+            item = get()
+            group: list[_Item] = []
+            while item is not None:
+                group.append(item)
+                if len(group) == GROUP_EVENTS_MAX:
+                    break
+                try:
+                    item = get_now()
+                except Empty:
+                    break
+            else:
+                stopping = True
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[_Item]) -> None:
+        pos, hlc = self._pos, self._clock.last
+        try:
+            outcomes = self._write(group)
+        except sqlite3.Error as error:
+            self._undo(pos, hlc)
+            refusal = _unable(error)
+            _log.error("group refused by the disk", extra={"code": refusal.code, "events": len(group)})
+            outcomes = [refusal] * len(group)
+        for (_, done), outcome in zip(group, outcomes, strict=True):
+            done(outcome)
+
+    def _undo(self, pos: int, hlc: int) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self._pos, self._clock.last = pos, hlc
+        self._heads.clear()
+        self._keys = dict(self._db.execute("SELECT origin, public_key FROM origin"))
+
+    def _write(self, group: list[_Item]) -> list[Outcome]:
+        """Write a group in one transaction; returns an outcome for each member once the disk has them all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        rows: list[tuple[object, ...]] = []
+        seen: dict[bytes, Receipt] = {}
+        outcomes: list[Outcome] = []
+        for item, _ in group:
+            if isinstance(item, Draft):
+                outcomes.append(self._place(item, rows, seen))
+            else:
+                self._insert(rows)
+                rows = []
+                outcomes.append(self._take(item))
+        self._insert(rows)
+        self._db.execute("COMMIT")
+        return outcomes
+
+    def _place(self, draft: Draft, rows: list[tuple[object, ...]], seen: dict[bytes, Receipt]) -> Receipt:
+        """Give a draft its place in this node's history; its row is added to rows."""
+        known = seen.get(draft.event_id)
+        if known is not None:
+            return Receipt(known.pos, known.seq, True)
+        row = self._db.execute(SQL_BY_ID, (draft.event_id, self.origin)).fetchone()
+        if row is not None:
+            return Receipt(row[0], row[1], True)
+        head = self._head(self.origin, self.epoch, draft.channel)
+        hlc, recorded_at = self._clock.tick(), self._now()
+        seq = head.seq + 1
+        digest = event_hash(
+            head.hash,
+            self.origin,
+            self.epoch,
+            draft.channel,
+            seq,
+            hlc,
+            recorded_at,
+            draft.kind,
+            draft.event_id,
+            draft.body,
+        )
+        self._pos += 1
+        rows.append(
+            (
+                self._pos,
+                self.origin,
+                self.epoch,
+                draft.channel,
+                seq,
+                hlc,
+                recorded_at,
+                draft.kind,
+                draft.event_id,
+                draft.body,
+                head.hash,
+                digest,
+            )
+        )
+        if draft.blobs:
+            self._db.executemany(SQL_BLOB, draft.blobs)
+        head.seq, head.hash = seq, digest
+        receipt = seen[draft.event_id] = Receipt(self._pos, seq, False)
+        return receipt
+
+    def _insert(self, rows: list[tuple[object, ...]]) -> None:
+        """Insert this node's own rows, the last of each channel signed."""
+        if not rows:
+            return
+        last = {row[3]: index for index, row in enumerate(rows)}
+        signed = set(last.values())
+        sign = self._key.sign
+        self._db.executemany(
+            SQL_INSERT,
+            [(*row, sign(row[11]) if index in signed else b"") for index, row in enumerate(rows)],  # type: ignore[arg-type]  # column 11 is the hash
+        )
+
+    def _take(self, remote: _Remote) -> Outcome:
+        """Keep another origin's events if their chain and signature hold."""
+        events = remote.events
+        assert events, "an empty remote append"
+        first = events[0]
+        head = self._head(first.origin, first.epoch, first.channel)
+        refusal = _doubt(events, remote.public_key, self._keys.get(first.origin), head)
+        if refusal is not None:
+            return refusal
+        new = [event for event in events if event.seq > head.seq]
+        if first.origin not in self._keys:
+            self._know(first.origin, remote.public_key)
+        rows = []
+        for event in new:
+            self._pos += 1
+            rows.append((self._pos, *msgspec.structs.astuple(event)[:-1]))
+        self._db.executemany(SQL_INSERT, rows)
+        if new:
+            head.seq, head.hash = new[-1].seq, new[-1].hash
+            self._clock.hear(max(event.hlc for event in new))
+        return Receipt(self._pos, head.seq, not new)
+
+    def _head(self, origin: str, epoch: int, channel: str) -> _Head:
+        head = self._heads.get((origin, epoch, channel))
+        if head is None:
+            row = self._db.execute(
+                "SELECT seq, hash FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1",
+                (origin, epoch, channel),
+            ).fetchone()
+            head = self._heads[origin, epoch, channel] = _Head(*row) if row else _Head(0, FIRST_PREV_HASH)
+        return head
+
+    def _know(self, origin: str, public_key: bytes) -> None:
+        self._db.execute(SQL_KNOW, (origin, public_key, self._now()))
+        self._keys.setdefault(origin, public_key)
+
+
+def _doubt(events: Sequence[Event], public_key: bytes, known_key: bytes | None, head: _Head) -> PeerError | None:
+    """Return why another origin's events cannot be believed, or None."""
+    first, last = events[0], events[-1]
+    name = f"{first.origin}/{first.epoch}/{first.channel}"
+    if known_key is not None and known_key != public_key:
+        return PeerError("log.other-key", f"{name} is signed by a key other than the one known of {first.origin}.")
+    if first.seq > head.seq + 1:
+        return PeerError("log.gap", f"{name}: event {first.seq} came where {head.seq + 1} was expected. None was kept.")
+    before = first.prev_hash if first.seq <= head.seq else head.hash
+    for number, event in enumerate(events, first.seq):
+        if (event.origin, event.epoch, event.channel) != (first.origin, first.epoch, first.channel):
+            return PeerError("log.mixed", f"{name}: an event of another channel came among them. None was kept.")
+        if event.seq != number or event.prev_hash != before:
+            return PeerError("log.chain", f"{name}: event {event.seq} does not follow the one before. None was kept.")
+        if event.seq == head.seq and event.hash != head.hash:
+            return PeerError("log.fork", f"{name}: event {event.seq} is not the one held here: two histories.")
+        before = event.hash
+    if not last.signature:
+        return PeerError("log.unsigned", f"{name}: event {last.seq} ends the batch and is not signed. None was kept.")
+    for event in events:
+        if event.signature:
+            try:
+                Ed25519PublicKey.from_public_bytes(public_key).verify(event.signature, event.hash)
+            except InvalidSignature:
+                return PeerError("log.signature", f"{name}: event {event.seq} bears a false signature. None was kept.")
+    return None
+
+
+def _unable(error: sqlite3.Error) -> StoreUnable:
+    if is_full(error):
+        return StoreUnable(
+            "log.disk-full", "The disk of this node is full; nothing was kept. Free space, then send again."
+        )
+    return StoreUnable("log.unwritable", f"The log of this node cannot be written ({error}); the event was not kept.")

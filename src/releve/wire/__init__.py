@@ -1,0 +1,1 @@
+"""Bytes and text ⇄ values, one folder a language. No socket, no clock, no SQL."""

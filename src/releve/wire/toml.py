@@ -1,0 +1,131 @@
+"""TOML files that people write: values with the line they stand on, so that a refusal can name it.
+
+The standard library reads TOML but forgets lines; a table here finds the line of a key again in the text.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, NoReturn
+
+from releve.errors import WrongUse
+
+
+class Table:
+    """One table of a TOML file, which knows the file, its place in it, and refuses by line.
+
+    path    of the file, for the sentences
+    place   dotted name of the table: "" is the whole file, "mllp", "service[2]" the third [[service]]
+    """
+
+    def __init__(self, path: Path, text: str, values: dict[str, Any], place: str = "") -> None:
+        self.path = path
+        self.place = place
+        self._text = text
+        self._values = values
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def keys(self) -> list[str]:
+        """Return the keys of this table in the order of the file."""
+        return list(self._values)
+
+    def only(self, *known: str) -> None:
+        """Refuse every key that is not known, naming its line and what is known."""
+        for key in self._values:
+            if key not in known:
+                self.refuse(key, f"is unknown here; known are: {', '.join(known)}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text; refuse anything else, and an absent one unless there is a default."""
+        return self._take(key, str, "a text in quotes", default)
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Return a number, whole or not."""
+        value = self._take(key, (int, float), "a number", default)
+        return float(value)
+
+    def count(self, key: str, default: int | None = None) -> int:
+        """Return a whole number."""
+        return self._take(key, int, "a whole number", default)
+
+    def flag(self, key: str, default: bool | None = None) -> bool:
+        """Return true or false."""
+        return self._take(key, bool, "true or false", default)
+
+    def texts(self, key: str, default: list[str] | None = None) -> list[str]:
+        """Return a list of texts."""
+        value: list[Any] = self._take(key, list, "a list of texts", default)
+        if any(not isinstance(item, str) for item in value):
+            self.refuse(key, f"must be a list of texts; found {value!r}")
+        return value
+
+    def table(self, key: str) -> Table:
+        """Return a table in this one; an absent one is empty."""
+        value = self._take(key, dict, f"a table [{key}]", {})
+        return Table(self.path, self._text, value, f"{self.place}.{key}" if self.place else key)
+
+    def tables(self, key: str) -> list[Table]:
+        """Return the tables of an array [[key]], in order; an absent one is empty."""
+        value = self._take(key, list, f"tables [[{key}]]", [])
+        if any(not isinstance(item, dict) for item in value):
+            self.refuse(key, f"must be tables [[{key}]]; found {value!r}")
+        name = f"{self.place}.{key}" if self.place else key
+        return [Table(self.path, self._text, item, f"{name}[{index}]") for index, item in enumerate(value)]
+
+    def line(self, key: str | None = None) -> int:
+        """Return the line, counted from 1, of this table's header or of a key in it."""
+        lines = self._text.splitlines()
+        start = self._header_line(lines)
+        if key is None:
+            return max(start, 1)
+        wanted = re.compile(rf"""\s*(\[+\s*)?("|')?{re.escape(key)}("|')?\s*(=|\]|\.)""")
+        for number, line in enumerate(lines[start:], start + 1):
+            if wanted.match(line) or (start and f"{key} =" in line and "{" in line):
+                return number
+        return max(start, 1)
+
+    def refuse(self, key: str | None, sentence: str) -> NoReturn:
+        """Refuse the file: say which line and key, and the rest of the sentence."""
+        where = f"[{self.place}] " if self.place else ""
+        name = f"{where}{key}" if key else f"{where}".strip()
+        raise WrongUse("config.refused", f"{self.path}, line {self.line(key)}: {name} {sentence}.")
+
+    def _take(self, key: str, kind: type | tuple[type, ...], expected: str, default: Any) -> Any:
+        if key not in self._values:
+            if default is None:
+                self.refuse(None, f"has no {key!r}; expected {expected}")
+            return default
+        value = self._values[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self.refuse(key, f"must be {expected}; found {value!r}")
+        return value
+
+    def _header_line(self, lines: list[str]) -> int:
+        """Return the number of the line of this table's own header, 0 for the whole file."""
+        if not self.place:
+            return 0
+        name, _, index = re.sub(r"\]$", "", self.place).partition("[")
+        headers = [n for n, line in enumerate(lines, 1) if re.match(rf"\s*\[+\s*{re.escape(name)}\s*\]", line)]
+        nth = int(index) if index.isdigit() else 0
+        return headers[nth] if nth < len(headers) else 0
+
+
+def read_toml(path: Path) -> Table:
+    """Return the whole file as a table.
+
+    raises  WrongUse  the file is not there, not readable or not TOML; the sentence names the line
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise WrongUse("config.unreadable", f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise WrongUse("config.not-utf8", f"{path} is not UTF-8 text (byte {error.start}).") from error
+    try:
+        return Table(path, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise WrongUse("config.not-toml", f"{path} is not TOML: {error}.") from error
