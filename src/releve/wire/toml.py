@@ -41,7 +41,8 @@ class Table:
 
     def text(self, key: str, default: str | None = None) -> str:
         """Return a text; refuse anything else, and an absent one unless there is a default."""
-        return self._take(key, str, "a text in quotes", default)
+        value: str = self._take(key, str, "a text in quotes", default)
+        return value
 
     def number(self, key: str, default: float | None = None) -> float:
         """Return a number, whole or not."""
@@ -50,11 +51,13 @@ class Table:
 
     def count(self, key: str, default: int | None = None) -> int:
         """Return a whole number."""
-        return self._take(key, int, "a whole number", default)
+        value: int = self._take(key, int, "a whole number", default)
+        return value
 
     def flag(self, key: str, default: bool | None = None) -> bool:
         """Return true or false."""
-        return self._take(key, bool, "true or false", default)
+        value: bool = self._take(key, bool, "true or false", default)
+        return value
 
     def texts(self, key: str, default: list[str] | None = None) -> list[str]:
         """Return a list of texts."""
