@@ -1,0 +1,29 @@
+"""Log lines: an event in the past tense with its fields, one line each, on standard error."""
+
+from __future__ import annotations
+
+import logging
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class Lines(logging.Formatter):
+    """Writes `time LEVEL room "what happened" field=value …`."""
+
+    def __init__(self) -> None:
+        super().__init__('%(asctime)s %(levelname)s %(name)s "%(message)s"', "%Y-%m-%dT%H:%M:%S%z")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's own name
+        fields = " ".join(f"{key}={value!r}" for key, value in vars(record).items() if key not in _PLAIN)
+        line = super().formatMessage(record)
+        return f"{line} {fields}" if fields else line
+
+
+def write_lines(level: int = logging.WARNING) -> None:
+    """Send every log line of this process to standard error."""
+    lines = logging.StreamHandler()
+    lines.setFormatter(Lines())
+    logging.basicConfig(level=level, handlers=[lines])
+    # These say at INFO or ERROR what their callers are told anyway, once for each try.
+    for name in ("nats", "httpx", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.CRITICAL if name == "nats" else logging.WARNING)
