@@ -45,8 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             importlib.import_module(module).arguments(command)
     options = parser.parse_args(words)
     write_lines()
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
     try:
         code: int = importlib.import_module(_COMMANDS[options.command][0]).run(options)
     except ReleveError as refusal:

@@ -13,7 +13,7 @@ class Lines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__('%(asctime)s %(levelname)s %(name)s "%(message)s"', "%Y-%m-%dT%H:%M:%S%z")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's own name
+    def formatMessage(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{key}={value!r}" for key, value in vars(record).items() if key not in _PLAIN)
         line = super().formatMessage(record)
         return f"{line} {fields}" if fields else line
