@@ -33,6 +33,10 @@ class Table:
         """Return the keys of this table in the order of the file."""
         return list(self._values)
 
+    def holds_table(self, key: str) -> bool:
+        """Return whether the key is there and is a table, for keys that may be a text or a table."""
+        return isinstance(self._values.get(key), dict)
+
     def only(self, *known: str) -> None:
         """Refuse every key that is not known, naming its line and what is known."""
         for key in self._values:
@@ -83,7 +87,8 @@ class Table:
         """Return the line, counted from 1, of this table's header or of a key in it."""
         lines = self._text.splitlines()
         start = self._header_line(lines)
-        if key is None:
+        is_inline = start > 0 and not lines[start - 1].lstrip().startswith("[")
+        if key is None or is_inline:
             return max(start, 1)
         wanted = re.compile(rf"""\s*(\[+\s*)?("|')?{re.escape(key)}("|')?\s*(=|\]|\.)""")
         for number, line in enumerate(lines[start:], start + 1):
@@ -108,13 +113,19 @@ class Table:
         return value
 
     def _header_line(self, lines: list[str]) -> int:
-        """Return the number of the line of this table's own header, 0 for the whole file."""
-        if not self.place:
-            return 0
-        name, _, index = re.sub(r"\]$", "", self.place).partition("[")
-        headers = [n for n, line in enumerate(lines, 1) if re.match(rf"\s*\[+\s*{re.escape(name)}\s*\]", line)]
-        nth = int(index) if index.isdigit() else 0
-        return headers[nth] if nth < len(headers) else 0
+        """Return the number of the line of this table's own header, 0 for the whole file.
+
+        Goes down the place part by part, so that {p50_s = …} in the third [[service]] is found there.
+        """
+        start, dotted = 0, ""
+        for part in self.place.split(".") if self.place else ():
+            name, _, index = part.removesuffix("]").partition("[")
+            dotted = f"{dotted}.{name}" if dotted else name
+            header = re.compile(rf"\s*\[+\s*{re.escape(dotted)}\s*\]|\s*{re.escape(name)}\s*=")
+            found = [number for number, line in enumerate(lines[start:], start + 1) if header.match(line)]
+            nth = int(index) if index else 0
+            start = found[nth] if nth < len(found) else start
+        return start
 
 
 def read_toml(path: Path) -> Table:

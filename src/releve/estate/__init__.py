@@ -1,0 +1,42 @@
+"""The estate: what a hosting centre is made of, what stands on what, and what falls if something falls.
+
+    load(path) → Estate          one TOML file, refused by line, cycles refused by name
+    cycles                       what can never start because it waits for itself
+    impact(estate, fallen)       what falls with it, what is only degraded, which hospitals lose what
+
+The estate opens no socket and starts nothing: how a unit is probed and started is written down here and done in
+`recovery`. Two orders are kept apart: `needs` is the technical one, `tier` and `clinical` are what care waits for.
+"""
+
+from releve.estate.cycles import can_never_start, name_a_cycle, strongly_connected
+from releve.estate.file import load
+from releve.estate.impact import Impact, impact
+from releve.estate.model import (
+    PROBE_SCHEMES,
+    Belief,
+    Bilingual,
+    Capacity,
+    Command,
+    Duration,
+    Estate,
+    Site,
+    Unit,
+)
+
+__all__ = [
+    "PROBE_SCHEMES",
+    "Belief",
+    "Bilingual",
+    "Capacity",
+    "Command",
+    "Duration",
+    "Estate",
+    "Impact",
+    "Site",
+    "Unit",
+    "can_never_start",
+    "impact",
+    "load",
+    "name_a_cycle",
+    "strongly_connected",
+]
