@@ -185,7 +185,8 @@ class Message:
     def __repr__(self) -> str:
         return f"<Message {self.type} {self.control_id!r}, {len(self.raw)} bytes>"
 
-    def _header(self, field: int) -> str:
+    def header(self, field: int) -> str:
+        """Return the exact text of a field of MSH, "" when it is absent."""
         return self._msh[field] if field < len(self._msh) else ""
 
     @property
@@ -211,7 +212,7 @@ class Message:
     @property
     def sender(self) -> str:
         """MSH-3 and MSH-4 as they stand, with "|" between: whose numbering MSH-10 belongs to."""
-        return f"{self._header(3)}|{self._header(4)}"
+        return f"{self.header(3)}|{self.header(4)}"
 
     @property
     def sending_facility(self) -> str:
@@ -221,12 +222,12 @@ class Message:
     @property
     def accept_ack_type(self) -> str:
         """MSH-15: AL, NE, ER or SU; "" in original mode."""
-        return self._header(15)
+        return self.header(15)
 
     @property
     def application_ack_type(self) -> str:
         """MSH-16: AL, NE, ER or SU; "" in original mode."""
-        return self._header(16)
+        return self.header(16)
 
     def first(self, name: str) -> Segment | None:
         """Return the first segment of a name."""
