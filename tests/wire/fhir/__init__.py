@@ -1,0 +1,1 @@
+"""FHIR on the wire, tested as values."""
