@@ -23,7 +23,7 @@ class _Listener(asyncio.DatagramProtocol):
         if verdict is not None and not self._found.done():
             self._found.set_result(verdict)
 
-    def error_received(self, exc: OSError) -> None:
+    def error_received(self, exc: Exception) -> None:
         # A closed port answers by ICMP; a server that is still starting may be there at the next asking.
         if not self._found.done():
             self._found.set_result(Verdict("refused", "nothing listens there"))

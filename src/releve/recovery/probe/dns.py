@@ -11,7 +11,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 
-from releve.recovery.probe.reading import Verdict
+from releve.recovery.probe.reading import State, Verdict
 
 
 def question(name: str, kind: str, query_id: int) -> bytes:
@@ -30,7 +30,7 @@ def judge(answer: bytes, name: str, query_id: int) -> Verdict | None:
         return None
     code = message.rcode()
     if code != dns.rcode.NOERROR:
-        state = "starting" if code == dns.rcode.SERVFAIL else "wrong"
+        state: State = "starting" if code == dns.rcode.SERVFAIL else "wrong"
         return Verdict(state, f"it answers {dns.rcode.to_text(code)} for {name}")
     if not message.answer:
         return Verdict("wrong", f"it knows no {name}: the answer is empty")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Generator
 
 from releve.recovery.probe.dialogue import Dialogue, exactly, line
-from releve.recovery.probe.reading import ANSWER_BYTES_MAX, Verdict, clipped
+from releve.recovery.probe.reading import ANSWER_BYTES_MAX, State, Verdict, clipped
 
 #: What a body's "status" says when all is well: IETF health+json, Spring, FHIR and plain words.
 WELL = frozenset(("pass", "ok", "up", "healthy", "well", "active", "operational", "ready", "normal", "true"))
@@ -55,7 +55,7 @@ def judge_body(code: int, body: bytes) -> Verdict:
     word = str(status).lower()
     if word in WELL:
         return Verdict("up", f"it answers {code} and says {clipped(str(status), 30)}")
-    state = "starting" if word in STARTING else "wrong"
+    state: State = "starting" if word in STARTING else "wrong"
     return Verdict(state, f"it answers {code} and says of itself: {clipped(str(status), 30)}")
 
 

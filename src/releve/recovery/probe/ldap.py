@@ -104,22 +104,22 @@ def _answer(heard: bytearray, words: bytes) -> Generator[bytes, bytes, tuple[int
     """Return tag and content of the operation in the next message."""
     if words:
         yield from more(heard, words)
-    tag, message = yield from _element(heard)
-    if tag != _SEQUENCE:
-        raise Unwell("wrong", f"it does not speak LDAP: its answer begins with {tag:#x}")
-    _, _, after = split(message)
+    _, _, after = split((yield from _message(heard)))
     operation, content, _ = split(after)
     return operation, content
 
 
-def _element(heard: bytearray) -> Generator[bytes, bytes, tuple[int, bytes]]:
+def _message(heard: bytearray) -> Generator[bytes, bytes, bytes]:
+    """Return the content of the next message, which is a SEQUENCE."""
     tag, size = yield from exactly(heard, 2)
+    if tag != _SEQUENCE:
+        raise Unwell("wrong", f"it does not speak LDAP: its answer begins with {tag:#x}")
     if size & 0x80:
         count = size & 0x7F
         if not 0 < count <= 4:
             raise Unwell("wrong", f"it does not speak LDAP: a length of {count} bytes")
         size = int.from_bytes((yield from exactly(heard, count)), "big")
-    return tag, (yield from exactly(heard, size))
+    return (yield from exactly(heard, size))
 
 
 def split(data: bytes) -> tuple[int, bytes, bytes]:
