@@ -64,7 +64,8 @@ def answers(kind: str, text: str) -> bool:
     [
         ("Patient", "name=lefevre", True),
         ("Patient", "name=LEFÈVRE-R", True),
-        ("Patient", "name=roy", False),
+        ("Patient", "name=roy", True),
+        ("Patient", "name=evre", False),
         ("Patient", "name:contains=roy", True),
         ("Patient", "name:exact=Anne", True),
         ("Patient", "name:exact=anne", False),

@@ -69,7 +69,7 @@ def _test_of(criterion: Criterion, zone: tzinfo, now: Instant) -> Callable[[Any]
     texts = [value for value in sought if isinstance(value, str)]
     if criterion.modifier == "text":
         starts = tuple(map(folded, texts))
-        return lambda value: any(folded(text).startswith(starts) for text in _displays(value))
+        return lambda value: any(_begins(text, starts) for text in _displays(value))
     if parameter.kind == "token":
         tokens = [value for value in sought if isinstance(value, Token)]
         return lambda value: any(
@@ -80,7 +80,13 @@ def _test_of(criterion: Criterion, zone: tzinfo, now: Instant) -> Callable[[Any]
     parts = tuple(map(folded, texts))
     if criterion.modifier == "contains":
         return lambda value: isinstance(value, str) and any(part in folded(value) for part in parts)
-    return lambda value: isinstance(value, str) and folded(value).startswith(parts)
+    return lambda value: isinstance(value, str) and _begins(value, parts)
+
+
+def _begins(text: str, starts: tuple[str, ...]) -> bool:
+    """Say whether a text, or the rest of it from one of its words on, begins so: "goff" finds Le Goff."""
+    plain = folded(text)
+    return plain.startswith(starts) or any(f" {start}" in f" {plain}" for start in starts)
 
 
 def _is_token(sought: Token, system: str, code: str) -> bool:

@@ -336,7 +336,12 @@ def _criterion(parameter: Parameter, modifier: str, value: str, zone: tzinfo, ba
         return Criterion(parameter, modifier, tuple(_target(parameter, part, base_url) for part in parts))
     if parameter.kind == "token" and modifier != "text":
         return Criterion(parameter, modifier, tuple(_token(part) for part in parts))
-    return Criterion(parameter, modifier, tuple(_unescaped(part) for part in parts))
+    texts = tuple(_unescaped(part) for part in parts)
+    if modifier != "exact" and not all(map(folded, texts)):
+        raise _invalid(
+            "fhir.value", f"{quoted(parameter.name)} takes text with a letter or digit; {quoted(value)} came."
+        )
+    return Criterion(parameter, modifier, texts)
 
 
 def _split(value: str) -> list[str]:
@@ -402,8 +407,8 @@ def _invalid(code: str, sentence: str) -> FhirRefusal:
 
 
 def folded(text: str) -> str:
-    """Return text as searches compare it: without case, accents and doubled spaces."""
-    if text.isascii():
-        return " ".join(text.lower().split())
-    plain = "".join(mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark))
-    return " ".join(plain.casefold().split())
+    """Return text as searches compare it: letters and digits without case and accents, one space between words."""
+    if not text.isascii():
+        wide = text.replace("œ", "oe").replace("Œ", "OE")
+        text = "".join(mark for mark in unicodedata.normalize("NFKD", wide) if not unicodedata.combining(mark))
+    return " ".join("".join(mark if mark.isalnum() else " " for mark in text.casefold()).split())
