@@ -9,12 +9,21 @@ It knows no socket, no clock and no FHIR. What a message means is `translate`'s.
 Source: HL7 v2.5.1 chapter 2; MLLP release 1 and 2 (HL7 Transport Specification).
 """
 
-from releve.wire.hl7v2.ack import Fault, acknowledge, acknowledge_batch, answer_mode, refuse_unreadable
+from releve.wire.hl7v2.ack import (
+    Answer,
+    Fault,
+    acknowledge,
+    acknowledge_batch,
+    answer_mode,
+    parse_answers,
+    refuse_unreadable,
+)
 from releve.wire.hl7v2.batch import Batch, split_batch
 from releve.wire.hl7v2.framing import Block, Cut, Deframer, Noise, TooLong, frame
 from releve.wire.hl7v2.message import Message, NotHL7, Segment, parse
 
 __all__ = [
+    "Answer",
     "Batch",
     "Block",
     "Cut",
@@ -30,6 +39,7 @@ __all__ = [
     "answer_mode",
     "frame",
     "parse",
+    "parse_answers",
     "refuse_unreadable",
     "split_batch",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
+from releve.wire.hl7v2.batch import split_batch
 from releve.wire.hl7v2.escape import escape_text
 from releve.wire.hl7v2.message import Message, NotHL7, parse
 
@@ -118,3 +119,45 @@ def acknowledge_batch(answers: list[bytes], batch_control_id: str, *, control_id
     """Return the answers to the messages of a batch as a batch: one block was sent, one is answered."""
     head = f"BHS|^~\\&|||||{at}||||{control_id}|{batch_control_id}\r".encode("latin-1", "replace")
     return head + b"".join(answers) + f"BTS|{len(answers)}\r".encode("ascii")
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What an acknowledgement says.
+
+    code        MSA-1: AA, AE, AR, CA, CE, CR
+    control_id  MSA-2: MSH-10 of the message that is answered
+    sentence    MSA-3, or what ERR says; "" of an acceptance
+    """
+
+    code: str
+    control_id: str
+    sentence: str
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the receiver has taken responsibility for the message."""
+        return self.code in ("AA", "CA")
+
+
+def parse_answers(content: bytes) -> list[Answer]:
+    """Return what a block of acknowledgements says: one of a plain ACK, one for each message of a batch.
+
+    returns  none for a block that is no acknowledgement
+    raises   NotHL7  the block is no HL7 v2
+    """
+    batch = split_batch(content)
+    answers = []
+    for raw in batch.messages if batch is not None else [content]:
+        message = parse(raw)
+        msa = message.first("MSA")
+        if msa is not None:
+            answers.append(Answer(msa.get(1).strip().upper(), msa.get(2).strip(), _said(message, msa.get(3))))
+    return answers
+
+
+def _said(message: Message, text: str) -> str:
+    """Return the sentence of an acknowledgement: MSA-3, else the first thing that ERR says."""
+    err = message.first("ERR")
+    if text or err is None:
+        return text
+    return err.get(8) or err.get(7) or err.get(3, 2) or err.get(3) or err.get(1, 4, 2) or err.get(1, 4)
