@@ -11,6 +11,8 @@ from contextlib import suppress
 
 _VT, _END = b"\x0b", b"\x1c\r"
 MESSAGE_BYTES_MAX = 8 * 2**20
+#: MSH-9 of the question whether a system is there (chapter 14): answered, kept by nobody.
+ARE_YOU_THERE = "NMQ"
 
 Answer = Callable[[bytes], Awaitable[bytes | None]]
 

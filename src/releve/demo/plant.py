@@ -47,7 +47,7 @@ class NightLock:
 
 
 class Group:
-    """A program in a session and process group of its own, so that a power cut takes it and all its children at once."""
+    """A program in a session and process group of its own: a power cut takes it and all its children at once."""
 
     def __init__(self, name: str, argv: Sequence[str], log: Path, *, ready: str = "") -> None:
         self.name = name

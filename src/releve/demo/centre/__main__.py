@@ -25,7 +25,7 @@ from pathlib import Path
 
 from releve.demo.centre.room import Programme, Room, Unreachable, read_room
 
-_PROGRAMMES = {
+PROGRAMMES = {
     "feed-a": ("power", "FEED_A"),
     "feed-b": ("power", "FEED_B"),
     "storage": ("storage", "STORAGE"),
@@ -39,6 +39,7 @@ _PROGRAMMES = {
     "imaging-portal": ("portal", "IMAGING_PORTAL"),
     "mail": ("mail", "MAIL"),
     "telephone": ("telephone", "TELEPHONE"),
+    "hub-a": ("depot", "HUB_A"),
 }
 #: A program that has neither reached its needs nor refused by then is stuck.
 START_TIMEOUT_S = 15.0
@@ -63,7 +64,7 @@ def watch_lock(lock: str) -> None:
 
 
 def _programme(name: str) -> Programme:
-    module, value = _PROGRAMMES[name]
+    module, value = PROGRAMMES[name]
     programme = getattr(importlib.import_module(f"releve.demo.centre.{module}"), value)
     assert isinstance(programme, Programme)
     return programme
@@ -152,8 +153,8 @@ def main() -> int:
     """Do what the arguments say."""
     plan, verb, name, *rest = sys.argv[1:]
     room = read_room(Path(plan))
-    if name not in _PROGRAMMES or verb not in ("serve", "start", "stop"):
-        sys.stderr.write(f"usage: ROOM.json serve|start|stop {'|'.join(_PROGRAMMES)}\n")
+    if name not in PROGRAMMES or verb not in ("serve", "start", "stop"):
+        sys.stderr.write(f"usage: ROOM.json serve|start|stop {'|'.join(PROGRAMMES)}\n")
         return 2
     if verb == "start":
         return start(room, Path(plan), name)

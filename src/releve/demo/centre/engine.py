@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from releve.demo.centre.directory import authenticate
 from releve.demo.centre.room import HOST, Programme, Room, Unreachable, find
-from releve.demo.mllp import Line, acknowledgement, field, listen
+from releve.demo.mllp import ARE_YOU_THERE, Line, acknowledgement, field, listen
 
 #: Shorter than the senders' own patience, so that they hear AE rather than nothing.
 FORWARD_TIMEOUT_S = 3.0
@@ -56,6 +56,9 @@ async def _serve(room: Room, _: object, opened: Callable[[], None]) -> None:
     channels: dict[str, Channel] = {}
 
     async def to_centre(raw: bytes) -> bytes:
+        if field(raw, "MSH", 9).startswith(ARE_YOU_THERE):
+            control_id = f"ENGINE-{field(raw, 'MSH', 10)}"
+            return acknowledgement(raw, "AA", application="ENGINE", control_id=control_id)
         return await _channel("record").forward(room, raw)
 
     async def to_hospital(raw: bytes) -> bytes:

@@ -23,7 +23,7 @@ from releve.demo.centre.room import HOST, Programme, Room, Unreachable, find
 from releve.demo.centre.storage import volume
 from releve.demo.feeder import oid_of
 from releve.demo.messages import ANALYTES, ZONE, Office, Result, Stay, oru
-from releve.demo.mllp import Line, acknowledgement, field, listen
+from releve.demo.mllp import ARE_YOU_THERE, Line, acknowledgement, field, listen
 
 OFFICE = Office("SIL", "CENTRE", "SIL", oid_of("SIL"))
 _TABLES = """
@@ -49,6 +49,7 @@ class Laboratory:
             code, sentence = "AR", "this is not HL7: no MSH"
         else:
             code, sentence = "AA", ""
+        if code == "AA" and not field(raw, "MSH", 9).startswith(ARE_YOU_THERE):
             row = (control_id, sha256(raw).hexdigest(), raw)
             self._store.execute("INSERT OR IGNORE INTO received VALUES (?, ?, ?)", row)
         ack_id = f"SIL-ACK-{time.time_ns() // 1000}"

@@ -1,4 +1,4 @@
-"""The name service: DNS over UDP. SRV of _<program>.centre.example is the port, A of <program>.centre.example the host."""
+"""The name service: DNS over UDP. SRV of _record.centre.example says the port, A of record.centre.example the host."""
 
 from __future__ import annotations
 

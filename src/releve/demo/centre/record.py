@@ -20,7 +20,7 @@ from releve.demo.centre.directory import authenticate
 from releve.demo.centre.room import HOST, Programme, Room, Unreachable, find
 from releve.demo.feeder import BOOKED_WARDS, Desk, Hospital, oid_of
 from releve.demo.messages import Office, Stay
-from releve.demo.mllp import Line, acknowledgement, field, listen
+from releve.demo.mllp import ARE_YOU_THERE, Line, acknowledgement, field, listen
 
 OFFICE = Office("DPI", "CENTRE", "GROUPE", oid_of("GROUPE"))
 _TABLES = """
@@ -115,6 +115,9 @@ class Application:
             return "AR", "this is not HL7: no MSH"
         sender, control_id = f"{field(raw, 'MSH', 3)}|{field(raw, 'MSH', 4)}", field(raw, "MSH", 10)
         try:
+            if field(raw, "MSH", 9).startswith(ARE_YOU_THERE):
+                await self._query("SELECT 1")
+                return "AA", ""
             return await self._keep_once(raw, sender, control_id)
         except Refusal as refusal:
             row = (sender, control_id, str(refusal), time.time())

@@ -31,6 +31,7 @@ class Room(msgspec.Struct, frozen=True):
     ports      program → port
     hospitals  hospital id → MLLP port of its node
     secrets    program → password of its account in the directory
+    hub        the folder of hub A
     lock       the file that the night holds: when it lets go, every program ends by itself
     pace       the centre's senders write one message to each hospital in this time
     """
@@ -40,6 +41,7 @@ class Room(msgspec.Struct, frozen=True):
     ports: dict[str, int]
     hospitals: dict[str, int]
     secrets: dict[str, str]
+    hub: str
     lock: str
     pace_s: float
 
