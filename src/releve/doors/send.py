@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -165,7 +165,7 @@ class MllpClient:
         return f"{self.host}:{self.port} {what}."
 
 
-class _Broken(Exception):  # noqa: N818 - not an error that leaves this file
+class _Broken(Exception):
     """The connection ended under us."""
 
 
@@ -301,7 +301,7 @@ def _check_readable(path: Path) -> None:
         raise WrongUse("send.empty", f"{path} is empty: expected an HL7 v2 message. Nothing was sent.")
 
 
-def _judge(path: Path, block: bytes, answer: bytes) -> Iterable[Sent]:
+def _judge(path: Path, block: bytes, answer: bytes) -> list[Sent]:
     """Pair the messages of a block with what its answer says; a single answer speaks for all of them."""
     answers = parse_answers(answer)
     messages = _messages(block)
