@@ -1,0 +1,43 @@
+"""The archive: folds the log into the views, as soon as the desk has kept something."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+from releve.config import Config
+from releve.log import Ledger
+from releve.node.supervisor import Doors, Ready
+from releve.record import Archive
+
+#: How often to look whether the log grew: a page shows what was kept at most this much later. Looking costs 2 µs.
+_LOOK_EVERY_S = 0.005
+#: One transaction of the views; a reader never waits for it, but sees nothing of it before its end.
+_EVENTS_MAX = 500
+
+
+def run(config: Config, doors: Doors, ready: Ready) -> None:
+    """Be the archive until SIGTERM."""
+    doors.http.close()
+    doors.mllp.close()
+    stopping = threading.Event()
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    archive = Archive(config.folder)
+    ledger = Ledger(config.folder)
+    ready()
+    seen = -1
+    while not stopping.is_set():
+        version = ledger.data_version()
+        if version == seen:
+            stopping.wait(_LOOK_EVERY_S)
+            continue
+        seen = version
+        while archive.fold_new(_EVENTS_MAX) and not stopping.is_set():
+            pass
+    archive.close()
+    ledger.close()

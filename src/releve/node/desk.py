@@ -1,0 +1,76 @@
+"""The desk: the HL7 v2 door, the inner door, and the one writer of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+from hashlib import sha256
+
+import uvloop
+
+from releve.config import Config, Tls
+from releve.doors.append import AppendDoor
+from releve.doors.mllp import MllpDoor
+from releve.errors import WrongUse
+from releve.log import SITE, Body, Draft, Log, encode_body
+from releve.node.folder import signing_key
+from releve.node.intake import Intake
+from releve.node.supervisor import Doors, Ready
+
+
+def run(config: Config, doors: Doors, ready: Ready) -> None:
+    """Be the desk until SIGTERM.
+
+    raises  WrongUse, StoreUnable  the log or its key cannot be used
+    """
+    log = Log(config.folder, config.site_id, signing_key(config.folder))
+    try:
+        open_history(log, config.site_name)
+        uvloop.run(_serve(config, doors, log, ready))
+    finally:
+        log.close()
+
+
+def open_history(log: Log, site_name: str) -> None:
+    """Write the first event of this node, once: who it is."""
+    event_id = sha256(f"opened {log.origin} {log.epoch}".encode()).digest()[:16]
+    body = Body({"door": "node", "site": log.origin, "name": site_name, "epoch": log.epoch})
+    log.append_now(Draft(SITE, "opened", event_id, encode_body(body)))
+
+
+def server_tls(tls: Tls | None, door: str) -> ssl.SSLContext | None:
+    """Return the TLS of a door, None for a door without.
+
+    raises  WrongUse  certificate and key do not belong together, or cannot be read
+    """
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise WrongUse("node.tls", f"The {door} door cannot use {tls.certificate} with {tls.key}: {error}.") from error
+    return context
+
+
+async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
+    intake = Intake(log.append, config.zone, production=config.production)
+    mllp = MllpDoor(
+        intake.receive,
+        intake.unreadable,
+        message_bytes_max=config.mllp.message_bytes_max,
+        connections_max=config.mllp.connections_max,
+        idle_s=config.mllp.idle_s,
+    )
+    inner = AppendDoor(log, config.folder)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    await inner.open()
+    await mllp.serve(doors.mllp, server_tls(config.mllp.tls, "mllp"))
+    ready()
+    await stopping.wait()
+    await mllp.close()
+    await inner.close()
