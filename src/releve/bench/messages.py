@@ -84,9 +84,9 @@ class Traffic:
             patient = self._random.randrange(self._patients)
             yield self.admission(patient) if self._random.random() < ADT_SHARE else self.results(patient)
 
-    def admission(self, patient: int) -> bytes:
-        """Return an ADT of a patient's stay, most often an admission."""
-        event = self._random.choices(("A01", "A02", "A08", "A03"), (6, 2, 2, 1))[0]
+    def admission(self, patient: int, event: str = "") -> bytes:
+        """Return an ADT of a patient's stay; the event is drawn when it is empty, most often an admission."""
+        event = event or self._random.choices(("A01", "A02", "A08", "A03"), (6, 2, 2, 1))[0]
         at = self._stamp()
         ward, bed = self._random.choice(_WARDS), self._random.randrange(1, 60)
         place = f"{ward}^{100 + bed // 2:03}^{bed % 2 + 1}^{self._site}"
