@@ -110,7 +110,8 @@ def read_request(path: Path) -> Request:
         raise WrongUse("replica.no-request", f"{path} cannot be read: {error.strerror}. Nobody was invited.") from error
     except (msgspec.DecodeError, ValueError) as error:
         raise WrongUse(
-            "replica.bad-request", f"{path} is no request of a node ({error}); keys/request.json of a node was expected."
+            "replica.bad-request",
+            f"{path} is no request of a node ({error}); keys/request.json of a node was expected.",
         ) from error
     except InvalidSignature as error:
         raise WrongUse(

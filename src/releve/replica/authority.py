@@ -87,9 +87,7 @@ def hosts_of(certificate_pem: bytes) -> set[str]:
     return {str(name.value) for name in names}
 
 
-def _builder(
-    name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, at: datetime
-) -> x509.CertificateBuilder:
+def _builder(name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, at: datetime) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))

@@ -80,7 +80,7 @@ class Depot:
 
     def refused(self, subject: str) -> str:
         """Return what the server said of a subject or stream that is not permitted, and forget it; "" if nothing."""
-        wanted = subject.lower()  # the server writes subjects in lower case
+        wanted = f'{subject.lower()}"'  # the server writes subjects in lower case and between quotes
         said = next((refusal for refusal in self.refusals if wanted in refusal), "")
         self.refusals = [refusal for refusal in self.refusals if wanted not in refusal]
         return said
@@ -135,7 +135,7 @@ class Depot:
     async def fetch(
         self, stream: str, start: int, events_max: int = BATCH_EVENTS_MAX, bytes_max: int = BATCH_BYTES_MAX
     ) -> list[tuple[int, bytes]]:
-        """Return events from a number on, with their numbers, ascending; where the hub has a hole a number is missing."""
+        """Return events from a number on, with their numbers, ascending; a hole there is a missing number."""
         rows: list[tuple[int, bytes]] = []
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

@@ -258,11 +258,15 @@ def _read_settings(folder: Path) -> HubSettings | None:
     except NotADirectoryError as error:
         raise WrongUse("hub.missing", f"{folder} is not a folder.") from error
     except msgspec.DecodeError as error:
-        raise WrongUse("hub.damaged", f"{path} is damaged: {error}. Delete it; the next start writes it anew.") from error
+        raise WrongUse(
+            "hub.damaged", f"{path} is damaged: {error}. Delete it; the next start writes it anew."
+        ) from error
 
 
 def _name_of(folder: Path) -> str:
-    kept = "".join(letter for letter in folder.resolve().name if letter.isascii() and (letter.isalnum() or letter == "-"))
+    kept = "".join(
+        letter for letter in folder.resolve().name if letter.isascii() and (letter.isalnum() or letter == "-")
+    )
     return kept.lstrip("-")[:32] or "hub"
 
 

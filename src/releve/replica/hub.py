@@ -99,7 +99,7 @@ class Hub:
         binary = find_server()
         self.port = await _settle_port(self.folder, self.host, self.port)
         settings = create_hub(self.folder, self.host, self.port, at=to_datetime(self._now()))
-        with _only_hub(self.folder):
+        with _OnlyHub(self.folder):
             self._write_conf(settings)
             tasks = [
                 asyncio.create_task(self._keep_serving(binary), name="hub-server"),
@@ -164,7 +164,8 @@ class Hub:
             lived_s = time.monotonic() - began
             pause_s = _PAUSE_FIRST_S if lived_s > _STEADY_S else min(pause_s * 2, _PAUSE_LAST_S)
             _log.error(
-                "depot server died", extra={"code": "hub.server", "status": status, "lived_s": lived_s, "again_s": pause_s}
+                "depot server died",
+                extra={"code": "hub.server", "status": status, "lived_s": lived_s, "again_s": pause_s},
             )
             await asyncio.sleep(pause_s)
 
@@ -175,7 +176,7 @@ class Hub:
             STORE_KEY_VARIABLE: (self.folder / "keys" / "store.key").read_text(),
             "GOMEMLIMIT": str(half_of_memory),
         }
-        with open(self.folder / "server.err", "ab") as words:
+        with open(self.folder / "server.err", "ab") as words:  # noqa: ASYNC230 - a local file, opened at each launch
             return await asyncio.create_subprocess_exec(
                 binary,
                 "--config",
@@ -294,11 +295,12 @@ def _free_port(host: str, port: int) -> int:
             return int(trial.getsockname()[1])
     except OSError as error:
         raise WrongUse(
-            "hub.port", f"The hub cannot listen on {host}:{port}: {error.strerror}. Stop what uses it, or choose another."
+            "hub.port",
+            f"The hub cannot listen on {host}:{port}: {error.strerror}. Stop what uses it, or choose another.",
         ) from error
 
 
-class _only_hub:  # noqa: N801 - used as a with-statement, reads as one
+class _OnlyHub:
     """Let nobody else run a hub on this folder meanwhile."""
 
     def __init__(self, folder: Path) -> None:

@@ -51,6 +51,10 @@ class Puller:
             known = self._have[channel] = self._ledger.head(*channel)[0]
         return known
 
+    def is_pulling(self, channel: Channel) -> bool:
+        """Say whether a channel is being pulled just now, from whichever hub."""
+        return self._locks[channel].locked()
+
     async def catch_up(self, depot: Depot, hub: str, channel: Channel, last: int | None) -> int:
         """Pull a channel up to a number, or to its end, and return how many events were applied.
 
@@ -62,7 +66,10 @@ class Puller:
             return 0
         if key is None:
             self._alerts.add(
-                hub, "replica.unknown-origin", channel.origin, f"No roster names a key for {channel.origin}: not pulled."
+                hub,
+                "replica.unknown-origin",
+                channel.origin,
+                f"No roster names a key for {channel.origin}: not pulled.",
             )
             return 0
         async with lock:

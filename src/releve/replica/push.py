@@ -198,12 +198,12 @@ class Pusher:
         if decision.hub_lost:
             self._alert(
                 "replica.hub-lost",
-                f"Hub {hub} lost {decision.hub_lost} events of {channel} that it had acknowledged; they are sent again.",
+                f"Hub {hub} lost {decision.hub_lost} acknowledged events of {channel}; they are sent again.",
             )
         if decision.own_lost:
             self._alert(
                 "replica.own-lost",
-                f"This node lost {decision.own_lost} events of {channel}; what hub {hub} holds of them comes back first.",
+                f"This node lost {decision.own_lost} events of {channel}; what hub {hub} holds of them comes back.",
             )
         elif decision.act is Act.PUSH:
             self._alerts.close(hub, "replica.own-lost", str(channel))
@@ -216,8 +216,8 @@ class Pusher:
         if decision.act is Act.STOP:
             self._alert(
                 "replica.fork",
-                f"Hub {hub} and this node hold different histories of {channel} under the same numbers. Nothing of it is "
-                "exchanged there until a person decides; a new epoch lets this node go on.",
+                f"Hub {hub} and this node hold different histories of {channel} under the same numbers. "
+                "Nothing of it is exchanged there until a person decides; a new epoch lets this node go on.",
             )
         else:
             self._alerts.close(hub, "replica.fork", str(channel))

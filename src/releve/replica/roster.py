@@ -63,5 +63,7 @@ def parse_roster(data: bytes, authority_pem: bytes) -> Roster:
     if not check(authority_pem, signature, payload):
         raise PeerError("replica.roster-signature", "A roster is not signed by its hub's authority; it was not taken.")
     if not keys_are_whole:
-        raise PeerError("replica.roster", f"Roster {roster.version} holds a key that is not 32 bytes; it was not taken.")
+        raise PeerError(
+            "replica.roster", f"Roster {roster.version} holds a key that is not 32 bytes; it was not taken."
+        )
     return roster

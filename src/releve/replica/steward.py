@@ -8,8 +8,6 @@ Source: facts on replication, section 3.7.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable
