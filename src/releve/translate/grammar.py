@@ -50,7 +50,7 @@ class Grammar:
         return text.split(self.subcomponent) if self.subcomponent else [text]
 
     def text(self, exact: str) -> str:
-        '''Return exact text as it reads: escapes replaced, blanks around it gone, "" for a null.'''
+        """Return exact text as it reads: escapes replaced, blanks around it gone, "" for a null."""
         if exact == NULL:
             return ""
         if self.escape and self.escape in exact:

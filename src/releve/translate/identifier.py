@@ -101,7 +101,7 @@ def authority(exact: str, grammar: Grammar) -> str:
 
 
 def naming(numbers: list[Number]) -> Number | None:
-    """Return the number that a patient's id is computed of: the first PI or MR, else the first but an INS, else the first."""
+    """Return the number that names a patient: the first PI or MR, else the first that is no INS, else the first."""
     for number in numbers:
         if number.type in _NAMING_TYPES and not number.is_ins:
             return number
@@ -138,7 +138,9 @@ def _system(namespace: str, universal: str, kind: str, grammar: Grammar) -> str:
 
 
 def _is_oid(text: str) -> bool:
-    return text.count(".") >= 2 and text[0] in "012" and text.isascii() and all(arc.isdigit() for arc in text.split("."))
+    return (
+        text.count(".") >= 2 and text[0] in "012" and text.isascii() and all(arc.isdigit() for arc in text.split("."))
+    )
 
 
 @lru_cache(maxsize=_AUTHORITIES_MAX)

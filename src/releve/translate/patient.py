@@ -18,7 +18,7 @@ from releve.translate.grammar import Grammar
 from releve.translate.identifier import INS_REAL, INS_TEST, Number, naming, read_cx
 from releve.translate.person import read_address, read_birth_place, read_name, read_telecom
 from releve.translate.reading import Reading
-from releve.translate.tables import GENDERS, MARITAL_STATUSES, MARITAL_STATUS, NULL_FLAVOR
+from releve.translate.tables import GENDERS, MARITAL_STATUS, MARITAL_STATUSES, NULL_FLAVOR
 from releve.translate.time import parse_date
 from releve.wire.hl7v2 import Segment
 from releve.wire.hl7v2.message import NULL

@@ -1,6 +1,6 @@
 """Names, addresses and telephones: one repetition of XPN, XAD or XTN → FHIR HumanName, Address, ContactPoint.
 
-Source: HL7 v2.5.1 2.A.89 (XPN), 2.A.88 (XAD), 2.A.90 (XTN); IHE PAM France 2.11 for L and D and the list of given names.
+Source: HL7 v2.5.1 2.A.89 (XPN), 2.A.88 (XAD), 2.A.90 (XTN); IHE PAM France 2.11 for L, D and the given names.
 """
 
 from __future__ import annotations
