@@ -27,7 +27,7 @@ class Fact(msgspec.Struct, frozen=True):
     """Something that must be readable afterwards wherever the message was kept.
 
     kind   "person", "stay", "result", "note" or "admission"
-    key    names the thing: system|number of a person or stay, filler|code of a result, the token in a note
+    key    names the thing: system|number of a person, a stay, a result; the token in a note
     says   what must be read there
     """
 

@@ -115,7 +115,7 @@ def adt(
         Fact(
             "stay",
             f"urn:oid:{office.oid}|{stay.visit}",
-            {"status": status, "ward": stay.bed.ward, "bed": stay.bed.bed, "patient": person_key(stay.person)},
+            {"status": status, "place": "/".join(stay.bed), "patient": person_key(stay.person)},
         ),
     ]
     return _encode(office, lines), facts
@@ -147,11 +147,12 @@ def oru(
         lines.append(
             f"OBX|{number}|NM|{analyte.code}^{analyte.name}^LN||{value}|{analyte.unit}^^UCUM"
             f"|{analyte.low:g}-{analyte.high:g}|{flag}|||{obx_status}|||{stamp(at)}"
+            f"|||||||{filler}.{analyte.code}^{office.namespace}^{office.oid}^ISO"
         )
         facts.append(
             Fact(
                 "result",
-                f"{filler}|{analyte.code}",
+                f"urn:oid:{office.oid}|{filler}.{analyte.code}",
                 {
                     "patient": person_key(stay.person),
                     "value": value,

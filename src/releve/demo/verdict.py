@@ -1,0 +1,207 @@
+"""The verdict of the night as values, as JSON for machines and as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+#: The verdict names so many of each kind of loss; more would only say the same.
+NAMED_MAX = 10
+
+
+class Reads(msgspec.Struct):
+    """What a hospital's staff tried to read while the centre was away. Times are what the reader waited, in ms.
+
+    tried, failed            at the hospital's own node while it was meant to be there
+    during_own_stop          tried while its own node was deliberately dead, and how many of those failed there
+    elsewhere                of the failed ones, how many a neighbour's node answered
+    """
+
+    tried: int = 0
+    failed: int = 0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    during_own_stop: int = 0
+    failed_during_own_stop: int = 0
+    elsewhere: int = 0
+    own_stop_s: float = 0.0
+
+
+class HospitalVerdict(msgspec.Struct):
+    """What became of everything that this hospital's node acknowledged.
+
+    sent, acknowledged   by its feeds, by the centre's systems, and captures on its pages
+    at_own               acknowledged messages whose bytes lie in its own log
+    elsewhere            of those that every hospital may hold: copies expected at the other nodes, and found
+    at_hubs              hub → (expected, found)
+    facts                read back by FHIR: expected, found as they were sent
+    lost                 sentences; acknowledged and not where it must be
+    wrong                sentences; there, and says something else than what was sent
+    duplicated           sentences; the same fact twice
+    written_back         owed to the record application; accepted, refused there, or not there yet
+    """
+
+    id: str
+    name: str
+    sent: int = 0
+    acknowledged: int = 0
+    captures: int = 0
+    at_own: int = 0
+    elsewhere_expected: int = 0
+    elsewhere_found: int = 0
+    at_hubs: dict[str, tuple[int, int]] = {}
+    facts_expected: int = 0
+    facts_found: int = 0
+    lost: list[str] = []
+    wrong: list[str] = []
+    duplicated: list[str] = []
+    owed: int = 0
+    accepted: int = 0
+    refused: int = 0
+    missing_at_centre: list[str] = []
+    reads: Reads = msgspec.field(default_factory=Reads)
+
+    @property
+    def is_good(self) -> bool:
+        """True when nothing is lost, wrong or doubled, everything owed was answered, and every read was served."""
+        faults = self.lost or self.wrong or self.duplicated or self.missing_at_centre or self.reads.failed
+        return not faults and self.at_own == self.acknowledged
+
+
+class Restart(msgspec.Struct):
+    """How the centre came back: the order, how long it took, and the least it could have taken."""
+
+    order: list[str]
+    failed: list[str]
+    makespan_s: float
+    lower_bound_s: float
+
+
+class Verdict(msgspec.Struct):
+    """Everything that the checker found."""
+
+    seed: int
+    hospitals: list[HospitalVerdict]
+    restart: Restart | None
+    reports: list[str]
+    cut_s: float
+    night_s: float
+    sampled: str = ""
+    folder: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """True when every hospital's verdict is good and every service came back."""
+        return all(hospital.is_good for hospital in self.hospitals) and not (self.restart and self.restart.failed)
+
+
+def encode_verdict(verdict: Verdict) -> bytes:
+    """Return the verdict as JSON, with the answer and the sums in front."""
+    value = msgspec.to_builtins(verdict)
+    sums = {
+        name: sum(getattr(hospital, name) for hospital in verdict.hospitals)
+        for name in ("sent", "acknowledged", "captures", "at_own", "elsewhere_expected", "elsewhere_found")
+    } | {
+        name: sum(len(getattr(hospital, name)) for hospital in verdict.hospitals)
+        for name in ("lost", "wrong", "duplicated", "missing_at_centre")
+    }
+    reads = {
+        "reads_tried": sum(hospital.reads.tried for hospital in verdict.hospitals),
+        "reads_failed": sum(hospital.reads.failed for hospital in verdict.hospitals),
+    }
+    answer = {"good": verdict.is_good, "sums": sums | reads}
+    return msgspec.json.format(msgspec.json.encode(answer | value), indent=2) + b"\n"
+
+
+def columns(hospital: HospitalVerdict) -> list[str]:
+    """Return a hospital's row: what people look for first stands first."""
+    reads = hospital.reads
+    hubs = ", ".join(f"{name} {found}/{expected}" for name, (expected, found) in sorted(hospital.at_hubs.items()))
+    return [
+        hospital.id,
+        f"{hospital.acknowledged}/{hospital.sent}",
+        str(hospital.at_own),
+        f"{hospital.elsewhere_found}/{hospital.elsewhere_expected}",
+        hubs or "–",
+        f"{hospital.facts_found}/{hospital.facts_expected}",
+        str(len(hospital.lost)),
+        str(len(hospital.duplicated)),
+        str(len(hospital.wrong)),
+        f"{hospital.accepted}+{hospital.refused}/{hospital.owed}",
+        f"{reads.tried - reads.failed}/{reads.tried}",
+        f"{reads.p50_ms:.0f}/{reads.p99_ms:.0f}",
+    ]
+
+
+HEADINGS = {
+    "en": (
+        "hospital", "acknowledged/sent", "at own node", "at other nodes", "at hubs", "facts read back", "lost",
+        "doubled", "wrong", "accepted+refused/owed", "reads served", "p50/p99 ms",
+    ),
+    "fr": (
+        "hôpital", "acquittés/envoyés", "sur son nœud", "chez les autres", "aux relais", "faits relus", "perdus",
+        "doublés", "faux", "acceptés+refusés/dus", "lectures servies", "p50/p99 ms",
+    ),
+}  # fmt: skip
+
+
+def render_verdict(verdict: Verdict, lang: str) -> str:
+    """Return the verdict as plain text: one table, then one line for each thing that people ask next."""
+    french = lang == "fr"
+    rows = [list(HEADINGS[lang]), *(columns(hospital) for hospital in verdict.hospitals)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("─" * width for width in widths))
+    lines += ["", *_after(verdict, french), "", *_faults(verdict.hospitals, french)]
+    good = (
+        ("RIEN N’EST PERDU", "LE COMPTE N’Y EST PAS") if french else ("NOTHING WAS LOST", "THE ACCOUNT DOES NOT ADD UP")
+    )
+    return "\n".join([*lines, good[0] if verdict.is_good else good[1]])
+
+
+def _after(verdict: Verdict, french: bool) -> list[str]:
+    lines = []
+    for hospital in verdict.hospitals:
+        reads = hospital.reads
+        if reads.own_stop_s:
+            lines.append(
+                f"{hospital.id} : son propre nœud tué, de retour en {reads.own_stop_s:.1f} s ; "
+                f"{reads.failed_during_own_stop} lectures sur {reads.during_own_stop} sans réponse de lui, "
+                f"{reads.elsewhere} servies par un voisin."
+                if french
+                else f"{hospital.id}: its own node was killed and back in {reads.own_stop_s:.1f} s; "
+                f"{reads.failed_during_own_stop} of {reads.during_own_stop} reads had no answer from it, "
+                f"{reads.elsewhere} were served by a neighbour."
+            )
+    if verdict.restart is not None:
+        restart = verdict.restart
+        order = " → ".join(restart.order)
+        lines.append(
+            f"Redémarrage : {restart.makespan_s:.1f} s (borne inférieure {restart.lower_bound_s:.1f} s) : {order}"
+            if french
+            else f"Restart: {restart.makespan_s:.1f} s (lower bound {restart.lower_bound_s:.1f} s): {order}"
+        )
+        lines += [f"{'Échec' if french else 'Failed'}: {name}" for name in restart.failed]
+    lines += [f"{'Point de situation' if french else 'Situation report'}: {path}" for path in verdict.reports]
+    cut = f"Centre absent {verdict.cut_s:.0f} s" if french else f"Centre away for {verdict.cut_s:.0f} s"
+    night = f"nuit de {verdict.night_s:.0f} s, graine" if french else f"night of {verdict.night_s:.0f} s, seed"
+    lines.append(f"{cut}; {night} {verdict.seed}.")
+    return lines + ([verdict.sampled] if verdict.sampled else [])
+
+
+def _faults(hospitals: Sequence[HospitalVerdict], french: bool) -> list[str]:
+    names = {
+        "lost": "perdu" if french else "lost",
+        "duplicated": "doublé" if french else "doubled",
+        "wrong": "faux" if french else "wrong",
+        "missing_at_centre": "manque au centre" if french else "missing at the centre",
+    }
+    lines = []
+    for hospital in hospitals:
+        for kind, word in names.items():
+            sentences: list[str] = getattr(hospital, kind)
+            lines += [f"{hospital.id} {word}: {sentence}" for sentence in sentences[:NAMED_MAX]]
+            if len(sentences) > NAMED_MAX:
+                lines.append(f"{hospital.id} {word}: … {len(sentences) - NAMED_MAX}")
+    return lines
