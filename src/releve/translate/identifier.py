@@ -82,9 +82,17 @@ def read_ei(exact: str, grammar: Grammar) -> Number | None:
     """Return the order number in an EI, its parts being components; None when it has no value."""
     if not exact:
         return None
-    parts = grammar.components(exact)
-    value = grammar.part(parts, 0)
-    return Number(_system(*_three(parts[1:4], grammar), grammar), value, "") if value else None
+    first, _, rest = exact.partition(grammar.component) if grammar.component else (exact, "", "")
+    value = grammar.text(first)
+    if not value:
+        return None
+    return Number(_order_authority(rest, grammar) if rest else authority("", grammar), value, "")
+
+
+@lru_cache(maxsize=_AUTHORITIES_MAX)
+def _order_authority(exact: str, grammar: Grammar) -> str:
+    """Return the system that EI-2 to 4 name, their parts being components."""
+    return _system(*_three(grammar.components(exact)[:3], grammar), grammar)
 
 
 def read_nested_ei(exact: str, grammar: Grammar) -> Number | None:
@@ -117,7 +125,7 @@ def urn(name: str) -> str:
 
 
 def _three(parts: list[str], grammar: Grammar) -> tuple[str, str, str]:
-    namespace, universal, kind, *_ = (*(grammar.text(part) for part in parts), "", "", "")
+    namespace, universal, kind = [*[grammar.text(part) for part in parts], "", "", ""][:3]
     return namespace, universal, kind
 
 
