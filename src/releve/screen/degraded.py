@@ -1,0 +1,89 @@
+"""What the degraded banner says, computed from the measured states of services. It is never typed and never guessed:
+states that were not measured for a while are said to be unknown, not said to be good.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from releve.clock import Instant
+
+NORMAL, DEGRADED, DOWN, RETURNING, UNKNOWN = "normal", "degraded", "down", "returning", "unknown"
+
+#: A state is declared within two minutes; what is older than that says nothing about now.
+CHECKED_AGE_US_MAX = 120_000_000
+
+
+class ServiceState(msgspec.Struct, frozen=True):
+    """One service as it was measured last.
+
+    state       "normal", "degraded", "down" or "returning"
+    since       when this state began, microseconds
+    checked_at  when it was measured last
+    reason      what was measured, for staff: "no answer on port 2575"
+    is_central  at the hosting centre: its loss raises the banner
+    heard_at    when data came from it last; 0 when it gives none or that is not known
+    set_by      the person who overrode the measure, for a limited time; empty for a measured state
+    """
+
+    id: str
+    name: str
+    state: str
+    since: Instant
+    checked_at: Instant
+    reason: str = ""
+    is_central: bool = False
+    heard_at: Instant = 0
+    set_by: str = ""
+
+
+class Degraded(msgspec.Struct, frozen=True):
+    """The banner: since when, what is missing, how old the data of the centre is.
+
+    kind        "down" something central is away; "returning" all of it answers again, not all is given back;
+                "unknown" nothing was measured for two minutes
+    since       the earliest loss
+    missing     central services that are down
+    weak        central services that answer, but badly
+    returning   central services that are coming back
+    data_until  the newest data that came from any of them; 0 when not known
+    """
+
+    kind: str
+    since: Instant
+    missing: tuple[str, ...]
+    weak: tuple[str, ...]
+    returning: tuple[str, ...]
+    data_until: Instant
+
+
+def degraded(services: list[ServiceState], now: Instant) -> Degraded | None:
+    """Return what the banner must say; None when every central service is normal and was measured just now."""
+    central = [service for service in services if service.is_central]
+    if not central:
+        return None
+    # A state that a person set holds until its time is over; it is not expected to be measured.
+    checked = max(now if service.set_by else service.checked_at for service in central)
+    if now - checked > CHECKED_AGE_US_MAX:
+        return Degraded(UNKNOWN, checked, (), (), (), max(service.heard_at for service in central))
+    away = [service for service in central if service.state != NORMAL]
+    if not away:
+        return None
+    missing = tuple(service.name for service in away if service.state == DOWN)
+    weak = tuple(service.name for service in away if service.state == DEGRADED)
+    returning = tuple(service.name for service in away if service.state == RETURNING)
+    return Degraded(
+        kind=DOWN if missing or weak else RETURNING,
+        since=min(service.since for service in away),
+        missing=missing,
+        weak=weak,
+        returning=returning,
+        data_until=max(service.heard_at for service in central),
+    )
+
+
+def current(service: ServiceState, now: Instant) -> str:
+    """Return the state of a service as it may be said now: "unknown" when it was not measured for two minutes."""
+    if service.set_by or now - service.checked_at <= CHECKED_AGE_US_MAX:
+        return service.state
+    return UNKNOWN

@@ -1,0 +1,200 @@
+"""What is captured on a page: a dated note, the admission of somebody unknown, the undoing of a merge.
+
+The way is always the same: form → draft → append (synced) → wait until the views show it, at most two seconds → the
+page that shows it. A form carries a key that names the fact: sent twice, it is one event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from datetime import datetime
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from releve.clock import Instant, to_instant
+from releve.errors import ReleveError
+from releve.log import Receipt
+from releve.record.capture import admission_draft, note_draft, unmerge_draft
+from releve.screen import Visitor
+from releve.screen.gate import message
+from releve.screen.screen import field, redirect
+from releve.ward.chart import SEX_WORDS, draw_chart, no_such_person
+from releve.ward.station import Station
+
+NOTE_CHARS_MAX = 10_000
+#: How long a page waits for the fold before it says "saved, shown in a moment" instead of showing it.
+SHOWN_WITHIN_S = 2.0
+_LOOK_AGAIN_S = 0.02
+#: An arrival may be written down later than it happened, not before it happened.
+ARRIVAL_AHEAD_US_MAX = 5 * 60_000_000
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+_log = logging.getLogger(__name__)
+
+
+async def note_form(station: Station, request: Request, visitor: Visitor, form: FormData) -> Response:
+    """Keep a dated note and show it on the chart; a note that cannot be kept is given back, not lost."""
+    patient_id = str(request.path_params["patient_id"])
+    text = field(form, "text", NOTE_CHARS_MAX + 1)
+    key = field(form, "key")
+    person = station.views.person(patient_id)
+    if person is None:
+        return no_such_person(station, request)
+    problem = _note_problem(text, key)
+    if problem:
+        return draw_chart(station, request, visitor, person.id, status=400, draft_text=text, problem=problem)
+    chart = station.views.chart(person.id, results_max=1)
+    stay = next((stay for stay in chart.stays if stay.status == "in-progress"), None) if chart else None
+    draft = note_draft(
+        key=key.encode(),
+        patient_id=person.id,
+        encounter_id=stay.encounter_id if stay else "",
+        text=text,
+        author=visitor.user,
+        author_name=visitor.display,
+        at=station.screen.now(),
+    )
+    try:
+        receipt = await station.append(draft)
+    except ReleveError as error:
+        _log.error("note refused by the log", extra={"code": error.code})
+        problem = "This note could not be saved just now. It is still in the field below: try again in a minute, or copy it to paper."
+        return draw_chart(station, request, visitor, person.id, status=503, draft_text=text, problem=problem)
+    station.note_read(request, visitor, "note", patient_id=person.id, resource_type="DocumentReference")
+    is_shown = await _shown(station, receipt)
+    return redirect(f"/patient/{person.id}?saved={'note' if is_shown else 'note-kept'}#documents")
+
+
+def _note_problem(text: str, key: str) -> str:
+    if not text:
+        return "The note is empty. Nothing was saved."
+    if len(text) > NOTE_CHARS_MAX:
+        return "The note is longer than 10,000 characters. It was not saved; split it in two."
+    if not _KEY.fullmatch(key):
+        return "This form was incomplete. The note was not saved; save it again."
+    return ""
+
+
+async def admission_page(station: Station, request: Request, visitor: Visitor) -> Response:
+    """The form to admit somebody whose name nobody knows."""
+    return _draw_admission(station, request)
+
+
+async def admission_form(station: Station, request: Request, visitor: Visitor, form: FormData) -> Response:
+    """Admit an unknown person under a temporary number that no other node can issue."""
+    now = station.screen.now()
+    ward, sex, age, key = field(form, "ward", 60), field(form, "sex"), field(form, "age", 3), field(form, "key")
+    arrived_at = _arrival(field(form, "arrived_at"), station, now)
+    problem = ""
+    if not _KEY.fullmatch(key):
+        problem = "This form was incomplete. Nothing was saved; send it again."
+    elif sex not in SEX_WORDS or not sex:
+        problem = "Choose the sex, or “unknown”. Nothing was saved."
+    elif not ward:
+        problem = "Name the ward where the person lies. Nothing was saved."
+    elif age and not (age.isdigit() and int(age) <= 120):
+        problem = "The apparent age is a number of years up to 120. Nothing was saved."
+    elif arrived_at is None:
+        problem = "The time of arrival is not a time, or lies ahead. Nothing was saved."
+    if problem or arrived_at is None:
+        return _draw_admission(station, request, form=form, problem=problem, status=400)
+    try:
+        draft, patient_id = admission_draft(
+            station.views,
+            site_id=station.screen.site.id,
+            key=key.encode(),
+            sex=sex,
+            apparent_age=int(age) if age else None,
+            description=field(form, "description", 500),
+            ward=ward,
+            room=field(form, "room", 30),
+            bed=field(form, "bed", 30),
+            author=visitor.user,
+            at=arrived_at,
+        )
+        receipt = await station.append(draft)
+    except ReleveError as error:
+        _log.error("admission refused by the log", extra={"code": error.code})
+        problem = "The admission could not be saved just now. Try again in a minute, or admit on paper."
+        return _draw_admission(station, request, form=form, problem=problem, status=503)
+    station.note_read(request, visitor, "admission", patient_id=patient_id)
+    if await _shown(station, receipt):
+        return redirect(f"/patient/{patient_id}?saved=admission")
+    return message(
+        station.pages,
+        request,
+        200,
+        "Admission saved",
+        "The admission is saved and will be in the list in a few seconds. Do not enter it again.",
+        back=f"/patient/{patient_id}?saved=admission",
+    )
+
+
+async def unmerge_form(station: Station, request: Request, visitor: Visitor, form: FormData) -> Response:
+    """Undo a merge: both records stand apart again, each with what was said of it."""
+    patient_id = str(request.path_params["patient_id"])
+    loser, winner, key = field(form, "loser"), field(form, "winner"), field(form, "key")
+    if visitor.role != "doctor":
+        return message(
+            station.pages, request, 403, "Not done", "Undoing a merge is for doctors.", back=f"/patient/{patient_id}"
+        )
+    in_force = {(m.loser_id, m.winner_id) for m in station.views.merges(patient_id) if m.is_merge and m.is_in_force}
+    if (loser, winner) not in in_force or not _KEY.fullmatch(key):
+        sentence = "This merge is not in force any more. Look at the record again."
+        return message(station.pages, request, 409, "Not done", sentence, back=f"/patient/{patient_id}")
+    draft = unmerge_draft(
+        key=key.encode(), loser_id=loser, winner_id=winner, author=visitor.user, at=station.screen.now()
+    )
+    receipt = await station.append(draft)
+    station.note_read(request, visitor, "unmerge", patient_id=winner, patient_ids=[loser])
+    await _shown(station, receipt)
+    return redirect(f"/patient/{winner}?saved=unmerged")
+
+
+def _draw_admission(
+    station: Station, request: Request, *, form: FormData | None = None, problem: str = "", status: int = 200
+) -> Response:
+    now = station.screen.now()
+    names = ("sex", "age", "description", "ward", "room", "bed", "arrived_at")
+    typed = {name: field(form, name, 500) if form is not None else "" for name in names}
+    typed["arrived_at"] = typed["arrived_at"] or station.pages.written(request).local(now).strftime("%Y-%m-%dT%H:%M")
+    return station.pages.render(
+        request,
+        "admission.html",
+        status,
+        section="admission",
+        typed=typed,
+        problem=problem,
+        wards=[count.ward for count in station.views.wards()],
+        key=(field(form, "key") if form is not None else "") or secrets.token_hex(16),
+    )
+
+
+def _arrival(text: str, station: Station, now: Instant) -> Instant | None:
+    """Return a local date and time as an instant; now for none given, None for what is none or lies ahead."""
+    if not text:
+        return now
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if local.tzinfo is None:
+        local = local.replace(tzinfo=station.screen.zone)
+    at = to_instant(local)
+    return at if at <= now + ARRIVAL_AHEAD_US_MAX else None
+
+
+async def _shown(station: Station, receipt: Receipt) -> bool:
+    """Wait until the views have come to an event, at most SHOWN_WITHIN_S."""
+    for _ in range(int(SHOWN_WITHIN_S / _LOOK_AGAIN_S)):
+        if station.views.position() >= receipt.pos:
+            return True
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    return False
+
+
