@@ -20,6 +20,7 @@ SQL_HEADS = "SELECT origin, epoch, channel, max(seq) FROM event GROUP BY origin,
 SQL_HEAD = "SELECT seq, hash FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1"
 SQL_BLOB = "SELECT bytes FROM blob WHERE sha256 = ?"
 SQL_LAST = "SELECT coalesce(max(pos), 0) FROM event"
+SQL_FIRST_ORIGIN = "SELECT origin FROM origin ORDER BY known_since, origin LIMIT 1"
 SQL_KEY = "SELECT public_key FROM origin WHERE origin = ?"
 
 
@@ -73,6 +74,11 @@ class Ledger:
         """Return the Ed25519 public key that this node knows of an origin."""
         row = self._db.execute(SQL_KEY, (origin,)).fetchone()
         return row[0] if row else None
+
+    def first_origin(self) -> str:
+        """Return the origin this log knew first, which is the node's own; empty when the log was never opened to write."""
+        row = self._db.execute(SQL_FIRST_ORIGIN).fetchone()
+        return row[0] if row else ""
 
     def data_version(self) -> int:
         """Return a number that changes when another connection has committed; cheap enough to poll."""
