@@ -165,7 +165,7 @@ def _name(event: Kept) -> str:
 
 
 def _check_centre(verdict: HospitalVerdict, entries: Sequence[Entry], centre: Centre) -> None:
-    """What the hospital's own feeds and people said must be in the record application, once, or refused with a reason."""
+    """What the hospital's own feeds and people said must be in the record application once, or refused by it."""
     for entry in entries:
         if not entry.is_acknowledged or entry.sent.sender in ("DPI", "SIL"):
             continue  # the centre's own messages are not sent back to it

@@ -65,9 +65,7 @@ def expected_facts(entries: Iterable[Entry]) -> list[Fact]:
             name = (fact.kind, fact.key)
             if not entry.is_acknowledged:
                 said[name] = None
-            elif fact.says:
-                said[name] = fact
-            elif name not in said:
+            elif fact.says or name not in said:
                 said[name] = fact
     return [fact for fact in said.values() if fact is not None]
 
