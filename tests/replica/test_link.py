@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from releve.log import GROUP, SITE
+
 from .scene import eventually, group, needs_server
 
 pytestmark = [pytest.mark.peer, needs_server]

@@ -22,7 +22,8 @@ CREATE TABLE event (
   event_id BLOB NOT NULL, body BLOB NOT NULL, prev_hash BLOB NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX event_by_seq ON event (origin, epoch, channel, seq);
-CREATE UNIQUE INDEX event_by_id ON event (event_id, origin);
+-- With the epoch: a node that lost its disk may keep a repeated fact anew before its first history comes back.
+CREATE UNIQUE INDEX event_by_id ON event (event_id, origin, epoch);
 CREATE TABLE blob (sha256 BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE origin (
   origin TEXT PRIMARY KEY, public_key BLOB NOT NULL, known_since INTEGER NOT NULL

@@ -37,6 +37,7 @@ CONNECT_S = 5.0
 #: The hub refuses 1,001 in one batch; 500 already reach nine tenths of the rate.
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 4_000_000
+_LOOK_S = 0.25
 _PENDING_BYTES_MAX = 64 * 2**20
 _STREAM_MISSING = 10059
 
@@ -153,13 +154,27 @@ class Depot:
             subscription = await self._client.subscribe(inbox, cb=take)
             try:
                 await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(question).encode(), reply=inbox)
-                status = await _while_growing(ended, rows)
+                status = await self._while_growing(stream, ended, rows)
             finally:
                 if not self._client.is_closed:
                     await subscription.unsubscribe()
         if status in {"204", "404"}:
             return rows
         raise Resync("hub.fetch", f"{stream}: the hub answered {status} to a request for events from {start} on.")
+
+    async def _while_growing(self, stream: str, ended: asyncio.Future[str], rows: list[tuple[int, bytes]]) -> str:
+        """Wait for the end of an answer for as long as more of it comes within each REQUEST_S."""
+        seen, silent_s = 0, 0.0
+        while silent_s < REQUEST_S:
+            done, _ = await asyncio.wait({ended}, timeout=_LOOK_S)
+            if done:
+                return ended.result()
+            silent_s = silent_s + _LOOK_S if len(rows) == seen else 0.0
+            seen = len(rows)
+            refusal = self.refused(stream)
+            if refusal:
+                raise Resync("hub.permission", f"{stream}: {refusal}")
+        raise Resync("hub.silent", f"{stream}: the hub sent nothing for {REQUEST_S:g} s.")
 
     async def event_at(self, stream: str, number: int) -> bytes | None:
         """Return one event; None when the hub does not hold that number."""
@@ -248,17 +263,6 @@ def stream_state(answer: dict[str, Any]) -> StreamState:
     """Return the counters inside an answer about one stream."""
     state = answer["state"]
     return StreamState(int(state["messages"]), int(state["first_seq"]), int(state["last_seq"]))
-
-
-async def _while_growing(ended: asyncio.Future[str], rows: list[tuple[int, bytes]]) -> str:
-    """Wait for the end of an answer for as long as more of it comes within each REQUEST_S."""
-    while True:
-        before = len(rows)
-        done, _ = await asyncio.wait({ended}, timeout=REQUEST_S)
-        if done:
-            return ended.result()
-        if len(rows) == before:
-            raise Resync("hub.silent", f"The hub sent nothing for {REQUEST_S:g} s.")
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from releve.replica.depot import Depot, Resync, connected, until_lost
 from releve.replica.keyfile import write_private
 from releve.replica.names import CHANNELS, DIGEST, ROSTER, Channel, hint, inbox, parse_stream
 from releve.replica.pull import AppendRemote, Puller
-from releve.replica.push import Exchange, Pusher
+from releve.replica.push import FAILURES_MAX, Exchange, Pusher
 from releve.replica.steward import Hint, encode_hint, parse_digest, parse_hint
 from releve.replica.tide import Tide
 
@@ -284,8 +284,9 @@ class _Intake:
     async def run(self) -> None:
         """Pull what is wanted until cancelled; without any digest, ask for everything now and then.
 
-        raises  Resync  the hub failed; what was applied is kept
+        raises  Resync  the hub failed several times in a row: the connection is not worth keeping
         """
+        failures = 0
         self._want_everything()
         while True:
             with suppress(TimeoutError):
@@ -296,8 +297,25 @@ class _Intake:
             self._heard.clear()
             while self._wanted:
                 channel, last = self._wanted.popitem()
-                replica, hub = self._replica, self._link.access.hub
-                self._link.exchange.pulled += await replica._puller.catch_up(self._depot, hub, channel, last)
+                try:
+                    await self._pull(channel, last)
+                    failures = 0
+                except Resync as failure:
+                    failures += 1
+                    if failures >= FAILURES_MAX:
+                        raise
+                    _log.info("pull interrupted", extra={"code": failure.code, "channel": str(channel)})
+
+    async def _pull(self, channel: Channel, last: int | None) -> None:
+        replica, hub = self._replica, self._link.access.hub
+        try:
+            self._link.exchange.pulled += await replica._puller.catch_up(self._depot, hub, channel, last)
+            replica.alerts.close(hub, "replica.permission", str(channel))
+        except Resync as failure:
+            if failure.code != "hub.permission":
+                raise
+            sentence = f"The hub does not let this site read {channel}: {failure.sentence}"
+            replica.alerts.add(hub, "replica.permission", str(channel), sentence)
 
     async def _hear_digest(self, _: str, content: bytes) -> None:
         digest = parse_digest(content)

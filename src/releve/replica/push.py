@@ -28,7 +28,7 @@ _STREAM_WAIT_S = 0.5
 _STOPPED_S = 30.0
 _PAUSE_FIRST_S, _PAUSE_LAST_S = 0.1, 5.0
 #: In a row; then the connection is taken for dead though nobody said so.
-_FAILURES_MAX = 3
+FAILURES_MAX = 3
 _BATCH_BYTES_LEAST = 64_000
 #: NATS headers and the event's own fields beside its body.
 _HEADER_BYTES = 1024
@@ -92,7 +92,7 @@ class Pusher:
                 refused = self._depot.refused(self._channel.stream) or self._depot.refused(self._channel.subject)
                 if refused:
                     self._alert("replica.permission", f"The hub does not let this site use {self._channel}: {refused}")
-                elif failures >= _FAILURES_MAX:
+                elif failures >= FAILURES_MAX:
                     raise
                 _log.info(
                     "push interrupted",

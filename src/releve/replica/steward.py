@@ -66,6 +66,7 @@ class Steward:
         self._now = now
         self._attested: dict[Channel, tuple[int, float]] = {}
         self._holes: dict[Channel, _Hole] = {}
+        self._heard: dict[str, float] = {}
         self._roster_stamp = (0, 0)
         self._roster_said = 0.0
 
@@ -126,6 +127,9 @@ class Steward:
             _log.warning("hint not understood", extra={"hub": self._hub, "origin": origin, "reason": str(error)})
             return
         at = time.monotonic()
+        if at - self._heard.get(origin, 0.0) > _ROSTER_S * 2:  # it has just come: it need not wait for the roster
+            self._roster_said = 0.0
+        self._heard[origin] = at
         for name in CHANNELS:
             self._attested[Channel(origin, max(said.epoch, 1), name)] = (said.held.get(name, 0), at)
         if said.epoch > 1 and open_epoch(self._folder, origin, said.epoch):
