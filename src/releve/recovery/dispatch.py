@@ -9,7 +9,7 @@ Source: Kolisch, "Serial and parallel resource-constrained project scheduling me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from releve.recovery.problem import Problem
 
@@ -20,7 +20,19 @@ class Dispatch:
     priority  per task: the lower starts first when both may; a permutation or any numbers
     """
 
-    __slots__ = ("_failed", "_free", "_missing", "_order", "_problem", "_ready", "_state", "done", "running")
+    __slots__ = (
+        "_failed",
+        "_free",
+        "_missing",
+        "_order",
+        "_parked",
+        "_problem",
+        "_ready",
+        "_released",
+        "_state",
+        "done",
+        "running",
+    )
 
     def __init__(self, problem: Problem, priority: Sequence[float]) -> None:
         self._problem = problem
@@ -32,26 +44,38 @@ class Dispatch:
         self.running = 0
         self.done = 0
         self._ready: list[tuple[float, int]] = []
+        self._parked: list[list[tuple[float, int]]] = [[] for _ in problem.capacities]
+        self._released: set[int] = set()
         for task in range(problem.size):
             if not self._missing[task]:
                 self._make_ready(task)
 
     def start(self) -> list[int]:
-        """Take the capacities of every task that may start now and return them, most urgent first."""
+        """Take the capacities of every task that may start now and return them, most urgent first.
+
+        What did not fit is parked with the capacity that it lacked and looked at again only when that is given back.
+        """
         started: list[int] = []
-        kept: list[tuple[float, int]] = []
-        ready, free, uses = self._ready, self._free, self._problem.uses
-        while ready:
-            entry = heappop(ready)
+        aside: list[tuple[int, tuple[float, int]]] = []
+        free, uses = self._free, self._problem.uses
+        heaps = [self._ready, *(self._parked[capacity] for capacity in self._released if free[capacity] > 0)]
+        self._released.clear()
+        while heaps := [heap for heap in heaps if heap]:
+            entry = heappop(min(heaps, key=_top)) if len(heaps) > 1 else heappop(heaps[0])
             task = entry[1]
-            if all(free[capacity] >= amount for capacity, amount in uses[task]):
+            for capacity, amount in uses[task]:
+                if free[capacity] < amount:
+                    aside.append((capacity, entry))
+                    break
+            else:
                 for capacity, amount in uses[task]:
                     free[capacity] -= amount
+                    if not free[capacity]:
+                        heaps = [heap for heap in heaps if heap is not self._parked[capacity]]
                 self._state[task] = 2
                 started.append(task)
-            else:
-                kept.append(entry)
-        self._ready = kept  # still sorted, so still a heap
+        for capacity, entry in aside:
+            heappush(self._parked[capacity], entry)
         self.running += len(started)
         return started
 
@@ -60,6 +84,7 @@ class Dispatch:
         assert self._state[task] == 2, f"task {task} does not run"
         for capacity, amount in self._problem.uses[task]:
             self._free[capacity] += amount
+            self._released.add(capacity)
         self.running -= 1
         self.done += 1
         if ok:
@@ -82,6 +107,7 @@ class Dispatch:
                 self._free[capacity] -= amount
         self.running = len(done) + len(running) + len(lost)
         self._ready = [entry for entry in self._ready if self._state[entry[1]] == 1]
+        heapify(self._ready)
         for task in done:
             self.finish(task)
         for task in lost:
@@ -122,6 +148,10 @@ class Dispatch:
                     blocked.append(follower)
                     lost.append(follower)
         return blocked
+
+
+def _top(heap: list[tuple[float, int]]) -> tuple[float, int]:
+    return heap[0]
 
 
 def timetable(

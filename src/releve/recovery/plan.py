@@ -22,7 +22,7 @@ from releve.recovery.problem import Problem, believed_s, restart_problem
 TRIES_MAX = 300
 
 #: Tasks dispatched over all tries: keeps a plan of two thousand steps at about a second.
-DISPATCHED_MAX = 120_000
+DISPATCHED_MAX = 400_000
 
 #: Noise on start times, in shares of the makespan: small steps around the best plan, sometimes large ones.
 NOISE_SHARES = (0.005, 0.02, 0.06, 0.2, 0.7)
