@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,11 +18,11 @@ import httpx
 
 from releve.demo.account import Account, Fact
 from releve.demo.browser import Browser, Page
+from releve.demo.seen import Fhir
 from releve.demo.verdict import Reads
 
-#: Between two reads of one person; somebody turns a page.
-READ_PAUSE_S = 0.25
-#: A neighbour is asked when the own node does not answer.
+#: Of ten reads, so many are of a chart and so many of results by FHIR; the rest look at the ward list.
+_CHARTS, _RESULTS = 5, 3
 _PATIENT = re.compile(r"/patient/([0-9a-f-]{36})")
 _NOTES = (
     "Patiente calme, douleur 2/10 après antalgique.",
@@ -56,7 +56,8 @@ class Watch:
 class Nurse:
     """One person at one hospital, with an account at its node.
 
-    neighbours  base URLs of other nodes where this person may sign in too
+    fhir        the own node's FHIR door, which bedside devices and portals read
+    neighbours  (base URL, name of the account there) of other nodes where this person may sign in too
     """
 
     def __init__(
@@ -67,28 +68,28 @@ class Nurse:
         password: str,
         account: Path,
         *,
-        neighbours: Sequence[str],
-        identifier_of: Callable[[str], object],
+        fhir: Fhir,
+        neighbours: Sequence[tuple[str, str]],
         rng: Random,
     ) -> None:
         self.site = site
         self.timings: list[Timing] = []
         self._url = url
-        self._name = name
+        self._names = {url: name, **dict(neighbours)}
         self._password = password
         self._account = Account(account)
         self._browsers: dict[str, Browser] = {}
-        self._neighbours = tuple(neighbours)
+        self._fhir = fhir
+        self._neighbours = [neighbour for neighbour, _ in neighbours]
         self._rng = rng
         self._written = 0
         self._patients: list[str] = []
-        self._identifier_of = identifier_of
 
-    async def read_on(self, watch: Watch, ending: asyncio.Event) -> None:
-        """Read ward lists and charts until the end of the night."""
+    async def read_on(self, watch: Watch, ending: asyncio.Event, pause_s: float) -> None:
+        """Read ward lists, charts and results until the end of the night."""
         while not ending.is_set():
             await self._read_once(watch)
-            await asyncio.sleep(READ_PAUSE_S)
+            await asyncio.sleep(pause_s)
 
     async def _read_once(self, watch: Watch) -> None:
         phase, was_down, began = watch.phase, self.site in watch.own_down, time.monotonic()
@@ -134,9 +135,9 @@ class Nurse:
         page = await browser.open(path)
         form = page.form_with("name", "password")
         if form is not None:
-            page = await browser.submit(page, form, name=self._name, password=self._password)
+            page = await browser.submit(page, form, name=self._names[url], password=self._password)
             if page.form_with("name", "password") is not None:
-                raise httpx.HTTPError(f"{url} does not let {self._name} in")
+                raise httpx.HTTPError(f"{url} does not let {self._names[url]} in")
             page = await browser.open(path)
         return page
 
@@ -148,8 +149,8 @@ class Nurse:
         token = f"{self.site}-note-{self._written:04}"
         patient = self._rng.choice(self._patients)
         text = f"{self._rng.choice(_NOTES)} [{token}]"
-        person = await self._identifier(patient)
         try:
+            person = await self._identifier(patient)
             page = await self._page(self._url, f"/patient/{patient}")
             form = page.form_with("text")
             if page.status != 200 or form is None or not person:
@@ -171,7 +172,7 @@ class Nurse:
         token = f"{self.site}-unknown-{self._written:04}"
         try:
             page = await self._page(self._url, "/admission")
-            form = page.form_with("description")
+            form = page.form_with("description", "ward")
             if form is None:
                 return ""
             description = f"Trouvé sans papiers place de la Gare. [{token}]"
@@ -190,10 +191,16 @@ class Nurse:
 
     async def _identifier(self, patient: str) -> str:
         """Return system|number of a patient, as FHIR at the node says; "" when it does not answer."""
-        return ""
+        try:
+            resource = await self._fhir.read("Patient", patient)
+        except httpx.HTTPError:
+            return ""
+        identifiers = resource.get("identifier", [])
+        return f"{identifiers[0].get('system', '')}|{identifiers[0]['value']}" if identifiers else ""
 
     async def close(self) -> None:
         """Close the browsers and the account."""
+        await self._fhir.close()
         for browser in self._browsers.values():
             await browser.close()
         self._account.close()

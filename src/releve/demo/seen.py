@@ -43,6 +43,13 @@ class Fhir:
             answer = await self._get(following, None)
         raise httpx.HTTPError(f"{type_}: more than {PAGES_MAX} pages of {PAGE_RESOURCES}")
 
+    async def read(self, type_: str, id_: str) -> Resource:
+        """Return one resource.
+
+        raises  httpx.HTTPError  the node does not answer, or not with 200
+        """
+        return await self._get(f"/fhir/{type_}/{id_}", None)
+
     async def close(self) -> None:
         """Close the connection."""
         await self._client.aclose()

@@ -1,0 +1,154 @@
+"""The night as a picture in the terminal, or as plain lines where there is none (a file, CI)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from releve.demo.estate import PLACES
+from releve.demo.hospitals import Hospital
+from releve.demo.sentences import PHASES, Lang, say
+
+#: The picture is drawn anew so often; more would cost the nodes their processor.
+_DRAWS_PER_S = 4
+_SENTENCES_SHOWN = 9
+_NAME_CHARS = 30
+#: Lines of the terminal that are not hospitals: frames, heading, sentences.
+_OTHER_LINES = _SENTENCES_SHOWN + 9
+#: Reads of which the shown waiting time is the middle.
+_RECENT_READS = 40
+
+_COLOURS = {
+    "up": "bold green",
+    "open": "bold green",
+    "down": "bold red",
+    "killed": "bold white on red",
+    "starting": "bold yellow",
+    "unknown": "dim",
+}
+_STATES: dict[str, dict[Lang, str]] = {
+    "up": {"fr": "● en marche", "en": "● up"},
+    "open": {"fr": "● ouvert", "en": "● open"},
+    "down": {"fr": "✖ à l’arrêt", "en": "✖ down"},
+    "killed": {"fr": "✖ TUÉ", "en": "✖ KILLED"},
+    "starting": {"fr": "◐ démarre", "en": "◐ starting"},
+    "unknown": {"fr": "·", "en": "·"},
+}
+_HEADINGS: dict[Lang, tuple[str, ...]] = {
+    "fr": ("hôpital", "nœud", "acquittés", "à renvoyer", "lecture", "échecs"),
+    "en": ("hospital", "node", "acknowledged", "owed", "read", "failed"),
+}
+_PHASE_COLOURS = {"cut": "bold white on red", "return": "bold black on yellow", "after": "bold black on yellow"}
+
+
+@dataclass
+class Row:
+    """What is known of a hospital now."""
+
+    hospital: Hospital
+    node: str = "unknown"
+    acknowledged: int = 0
+    owed: int = 0
+    reads: int = 0
+    failed: int = 0
+    recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT_READS))
+
+
+class View:
+    """What people see of the night; the script tells it, it draws.
+
+    is_plain  lines instead of a picture; so when the output is no terminal
+    """
+
+    def __init__(self, hospitals: Sequence[Hospital], lang: Lang, console: Console, *, is_plain: bool) -> None:
+        self.lang = lang
+        self.rows = {hospital.id: Row(hospital) for hospital in hospitals}
+        self.services = {place.id: "unknown" for place in PLACES}
+        self.console = console
+        self._phase = "stage"
+        self._began = time.monotonic()
+        self._sentences: deque[tuple[float, str]] = deque(maxlen=_SENTENCES_SHOWN)
+        self._live = (
+            None
+            if is_plain
+            else Live(console=console, get_renderable=self._draw, refresh_per_second=_DRAWS_PER_S, transient=False)
+        )
+
+    def __enter__(self) -> View:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the night began."""
+        return time.monotonic() - self._began
+
+    def phase(self, name: str) -> None:
+        """The night enters another phase."""
+        self._phase = name
+
+    def tell(self, key: str, **values: object) -> None:
+        """Something happened."""
+        sentence = say(key, self.lang, **values)
+        self._sentences.append((self.elapsed_s, sentence))
+        if self._live is None:
+            self.console.print(f"{self.elapsed_s:6.1f} s  {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+    def _draw(self) -> RenderableType:
+        title = Text.assemble(
+            ("  Relève  ", "bold white on blue"),
+            "  ",
+            (f" {PHASES[self._phase][self.lang]} ", _PHASE_COLOURS.get(self._phase, "bold black on green")),
+            f"   {int(self.elapsed_s) // 60}:{int(self.elapsed_s) % 60:02}",
+        )
+        body = Table.grid(padding=(0, 2))
+        body.add_row(self._hospitals(), self._centre())
+        lines = Text("\n").join(Text(f"{at:6.1f} s  {sentence}") for at, sentence in self._sentences)
+        return Group(title, body, Panel(lines, border_style="dim", height=_SENTENCES_SHOWN + 2))
+
+    def _hospitals(self) -> RenderableType:
+        table = Table(border_style="dim", header_style="bold")
+        for index, heading in enumerate(_HEADINGS[self.lang]):
+            table.add_column(heading, justify="left" if index < 2 else "right", no_wrap=True)
+        room = max(3, self.console.height - _OTHER_LINES)
+        for row in list(self.rows.values())[:room]:
+            middle = sorted(row.recent_ms)[len(row.recent_ms) // 2] if row.recent_ms else 0.0
+            table.add_row(
+                f"{row.hospital.id} {row.hospital.name}"[:_NAME_CHARS],
+                Text(_STATES[row.node][self.lang], _COLOURS[row.node]),
+                str(row.acknowledged),
+                str(row.owed),
+                f"{middle:.0f} ms" if row.recent_ms else "–",
+                Text(f"{row.failed}/{row.reads}", "bold red" if row.failed else "green"),
+            )
+        if len(self.rows) > room:
+            table.add_row(f"… + {len(self.rows) - room}")
+        return table
+
+    def _centre(self) -> RenderableType:
+        cells = []
+        for place in PLACES:
+            state = self.services[place.id]
+            name = place.fr if self.lang == "fr" else place.en
+            cells.append(Text.assemble((_STATES[state][self.lang][:1] + " ", _COLOURS[state]), name))
+        title = "Centre d’hébergement" if self.lang == "fr" else "Hosting centre"
+        return Panel(
+            Columns(cells, equal=True, column_first=True) if len(self.rows) > 12 else Group(*cells), title=title
+        )
