@@ -8,7 +8,9 @@ The log knows no HL7 and no FHIR: bodies are bytes to it. Who may write: only th
 """
 
 from releve.log.event import GROUP, SITE, Body, Draft, Event, Receipt, Statement, decode_body, encode_body
+from releve.log.findings import Finding, Findings
 from releve.log.ledger import Ledger
+from releve.log.verify import verify_log
 from releve.log.writer import Log
 
 __all__ = [
@@ -17,10 +19,13 @@ __all__ = [
     "Body",
     "Draft",
     "Event",
+    "Finding",
+    "Findings",
     "Ledger",
     "Log",
     "Receipt",
     "Statement",
     "decode_body",
     "encode_body",
+    "verify_log",
 ]

@@ -76,7 +76,7 @@ class Ledger:
         return row[0] if row else None
 
     def first_origin(self) -> str:
-        """Return the origin this log knew first, which is the node's own; empty when the log was never opened to write."""
+        """Return the origin this log knew first, which is the node's own; empty when nobody ever wrote it."""
         row = self._db.execute(SQL_FIRST_ORIGIN).fetchone()
         return row[0] if row else ""
 

@@ -70,15 +70,18 @@ SQL_UPDATE = (
 )
 SQL_PERSON_KEY = "SELECT key FROM person WHERE id = ?"
 SQL_PERSON_INSERT = "INSERT INTO person (key, id, root) VALUES (?, ?, ?)"
-SQL_PERSON_IDENTITY = "UPDATE person SET family=?, given=?, birth_date=?, sex=?, ipp=?, is_temporary=?, is_stated=?, deceased=? WHERE key=?"
+SQL_PERSON_IDENTITY = (
+    "UPDATE person SET family=?, given=?, birth_date=?, sex=?, ipp=?, is_temporary=?, is_stated=?, deceased=? "
+    "WHERE key=?"
+)
 SQL_PERSON_HEARD = "UPDATE person SET last_result_at = max(coalesce(last_result_at, 0), ?) WHERE key = ?"
 SQL_PERSON_BAND = "UPDATE person SET red_band = ? WHERE key = ?"
 SQL_PERSON_ROOT = "UPDATE person SET root = ? WHERE key = ?"
 SQL_VERSION = "INSERT INTO version (key, n, heard_at, source, pos, json) VALUES (?, ?, ?, ?, ?, ?)"
 SQL_STATEMENT = "INSERT INTO statement (key, pos, place) VALUES (?, ?, ?)"
 SQL_STATEMENTS = "SELECT pos, place FROM statement WHERE key = ?"
-SQL_TOKEN = "INSERT OR IGNORE INTO token (param, value, key) VALUES (?, ?, ?)"
-SQL_TOKEN_AWAY = "DELETE FROM token WHERE param = ? AND value = ? AND key = ?"
+SQL_INDEX = "INSERT OR IGNORE INTO token (param, value, key) VALUES (?, ?, ?)"
+SQL_UNINDEX = "DELETE FROM token WHERE param = ? AND value = ? AND key = ?"
 SQL_SHARERS = "SELECT key FROM token WHERE param = 'Patient:link' AND value = ? LIMIT ?"
 SQL_LINK = "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"
 SQL_LINKS = (
@@ -216,6 +219,14 @@ class Archive:
         if self._db is not None:
             self._db.close()
         os.close(self._lock)
+
+    def give_way(self, whole: Path) -> None:
+        """Let a finished views file take the place of this one's, which is closed and deleted."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        delete_views(self._path)
+        whole.replace(self._path)
 
     @property
     def position(self) -> int:
@@ -724,8 +735,8 @@ class Archive:
         held.tokens = tokens
         if tokens == known:
             return set()
-        self._sql.executemany(SQL_TOKEN, [(*token, held.key) for token in sorted(tokens - known)])
-        self._sql.executemany(SQL_TOKEN_AWAY, [(*token, held.key) for token in known - tokens])
+        self._sql.executemany(SQL_INDEX, [(*token, held.key) for token in sorted(tokens - known)])
+        self._sql.executemany(SQL_UNINDEX, [(*token, held.key) for token in known - tokens])
         return tokens ^ known
 
     def _tokens_before(self, held: Held) -> Tokens:
@@ -746,9 +757,7 @@ class Archive:
             held.patient or 0,
             doc.get("status") or "unknown",
             code if isinstance(code, str) else "",
-            place.ward if place else "",
-            place.room if place else "",
-            place.bed if place else "",
+            *((place.ward, place.room, place.bed) if place else movements.mentioned_place(doc)),
             place.since if place else held.at,
             origin,
         )

@@ -54,11 +54,8 @@ def red_band(allergies: Iterable[Document]) -> list[str]:
     for allergy in allergies:
         if not is_in_force(allergy):
             continue
-        if is_none_known(allergy):
-            # The marker keeps "somebody asked" apart from "nobody said" where only the band is at hand.
-            text = NONE_KNOWN_MARK
-        else:
-            text = concept_text(allergy.get("code"))
+        # The marker keeps "somebody asked" apart from "nobody said" where only the band is at hand.
+        text = NONE_KNOWN_MARK if is_none_known(allergy) else concept_text(allergy.get("code"))
         if text and text not in band:
             band.append(text)
     return band

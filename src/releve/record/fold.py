@@ -38,7 +38,7 @@ _FINALITY = {
     "corrected": 3,
     "appended": 3,
 }
-#: These say that there is no result (any more): they win over what was before them, and what comes after wins over them.
+#: These say that there is no result (any more): they win over what was before them, and are won over by what is after.
 VOID = frozenset({"cancelled", "entered-in-error"})
 _RANK_FINAL = 2
 
@@ -96,7 +96,7 @@ def patch(state: State, content: Document, place: Place) -> None:
     if state.stated is not None:
         for name in content:
             if name not in state.stated:
-                # A mention lies below: it is replaced as a whole, or the order of arrival would show in nested elements.
+                # A mention lies below: it is replaced as a whole, or the order of arrival would show inside elements.
                 if state.mentions.pop(name, None) is not None:
                     del state.doc[name]
                 state.stated.add(name)

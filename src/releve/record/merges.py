@@ -1,8 +1,8 @@
 """Who is the same person: merges stated by people and systems, and identifiers that two patients share. Pure.
 
 Merges are folded in the order in which they happened. Where a new merge would close a loop, its target survives: what
-had merged the target into somebody is no longer in force. So A into B and later B into A leaves A; sent again and again,
-the last one counts, and there is never a loop.
+had merged the target into somebody is no longer in force. So A into B and later B into A leaves A; sent again and
+again, the last one counts, and there is never a loop.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ is computed anew from the set, so the order of arrival does not matter:
 
     with an id (ZBE-1)   the last thing said about the id counts, by hybrid time: an UPDATE may move a movement to an
                          earlier time, so the time it happened cannot order what was said about it
-    without an id        an insert of the same event at the same time is the same movement; a cancel (A11, A12, A13, A38)
-                         takes back the latest movement of its kind at or before its time. An insert that was heard
+    without an id        an insert of the same event at the same time is the same movement; a cancel (A11, A12, A13,
+                         A38) takes back the latest movement of its kind at or before its time. An insert that was heard
                          again after the cancel stands again: somebody was admitted back for the same minute
 
 Source: HL7 v2.5.1 chapter 3; IHE PAM (ITI-31) with the French extension; facts of the field in both.
@@ -175,6 +175,20 @@ def overlay(doc: Document, state: StayState) -> Document:
     if state.places:
         result["location"] = [_encounter_location(place, state.status) for place in state.places]
     return result
+
+
+def mentioned_place(doc: Document) -> tuple[str, str, str]:
+    """Return ward, room and bed that a stay without movements was mentioned to be in; empty texts when nowhere."""
+    locations = doc.get("location")
+    last = locations[-1] if isinstance(locations, list) and locations else None
+    reference = last.get("location") if isinstance(last, dict) else None
+    identifier = reference.get("identifier") if isinstance(reference, dict) else None
+    value = identifier.get("value") if isinstance(identifier, dict) else None
+    if not isinstance(value, str):
+        return "", "", ""
+    parts = value.split("/")
+    ward, bed = parts[0], parts[-1] if len(parts) > 1 else ""
+    return ward, parts[1] if len(parts) > 2 else "", bed
 
 
 def _encounter_location(place: PlaceOfStay, status: str) -> Document:

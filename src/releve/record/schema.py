@@ -3,8 +3,8 @@
 The file holds nothing that the log does not: it may be deleted at any time and is rebuilt. It is in WAL mode with
 synchronous=NORMAL: a commit waits for no disk, a power cut may take back the last commits but cannot tear the file, and
 since the position is written in the same transaction as what was folded up to it, the fold goes on from there. OFF was
-considered: it saves two syncs per checkpoint and would need a rebuild after every power cut, on the night when hospitals
-have no time for one.
+considered: it saves two syncs per checkpoint and would need a rebuild after every power cut, on the night when
+hospitals have no time for one.
 
     person    one row per Patient id that anything was ever said about; root is the person it belongs to after merges
     resource  one row per FHIR resource; json is without resourceType, id and meta, see stored.whole
@@ -77,7 +77,7 @@ DOCUMENT = TYPE_CODES["DocumentReference"]
 ALLERGY = TYPE_CODES["AllergyIntolerance"]
 
 #: Between a value and its system in a token: identifiers may hold "|".
-TOKEN_SEPARATOR = "\x1f"
+TOKEN_SEPARATOR = "\x1f"  # noqa: S105 - a character, not a secret
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -145,7 +145,6 @@ CREATE TABLE delivery (
   at INTEGER NOT NULL, PRIMARY KEY (destination, pos)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_by_state ON delivery (destination, state, pos);
-CREATE TABLE temporary_number (origin TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 #: 32 MB of WAL before its pages go back: the random pages of two indexes are then written once, not once a batch.

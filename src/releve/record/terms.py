@@ -1,4 +1,4 @@
-"""What people and machines look for in a resource: names without accents, numbers, dates; and what columns hold. Pure."""
+"""What people and machines look for in a resource: names without accents, numbers, dates. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def normal(text: str) -> str:
 
 
 def patient_tokens(doc: Document) -> Tokens:
-    """Return what a Patient can be found by: names, numbers, birth date; and under "link" what makes it someone else too."""
+    """Return what a Patient can be found by: names, numbers, birth date; "link" is what others must not share."""
     tokens = identifier_tokens("Patient", doc)
     tokens |= {("Patient:link", value) for value in linking_identifiers(doc)}
     for name in _dicts(doc, "name"):

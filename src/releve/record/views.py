@@ -68,8 +68,7 @@ FAMILY_MAX = 500
 HISTORY_MAX = 1_000
 
 _PRESENT = "stay.status IN ('in-progress', 'onleave')"
-#: Deliveries that need nobody any more; a refused one waits for a person, so it is not owed by itself.
-_SETTLED = "('accepted', 'refused', 'withdrawn')"
+#: Kinds of events that people enter at a page of this node.
 CAPTURED = ("note", "admission", "merge", "unmerge")
 
 SQL_POSITION = "SELECT value FROM meta WHERE name = 'position'"
@@ -104,7 +103,10 @@ SQL_EARLIER = "SELECT n, heard_at, json FROM version WHERE key = ? ORDER BY n DE
 SQL_BY_PREFIX = "SELECT key FROM token WHERE param = ? AND value >= ? AND value < ? LIMIT ?"
 SQL_PERSON_ID = "SELECT root.id FROM person JOIN person AS root ON root.key = person.root WHERE person.key = ?"
 SQL_FEEDS = "SELECT sender, type, count, last_at, origin FROM feed ORDER BY origin, sender, type"
-SQL_KEPT = "SELECT pos, type, sender, control_id, received_at, reason, origin FROM kept WHERE pos < ? ORDER BY pos DESC LIMIT ?"
+SQL_KEPT = (
+    "SELECT pos, type, sender, control_id, received_at, reason, origin FROM kept "
+    "WHERE pos < ? ORDER BY pos DESC LIMIT ?"
+)
 SQL_KEPT_COUNTS = "SELECT type, reason, count FROM kept_count ORDER BY count DESC, type, reason"
 SQL_TYPE_COUNTS = "SELECT type, sum(count) FROM feed GROUP BY type ORDER BY type"
 SQL_RESOURCE = (
@@ -137,8 +139,10 @@ SQL_DELIVERIES = f"{_SQL_DELIVERIES} WHERE destination = ? AND delivery.pos < ? 
 SQL_REFUSED = f"{_SQL_DELIVERIES} WHERE destination = ? AND state = 'refused' ORDER BY delivery.pos LIMIT ?"
 SQL_DELIVERY_COUNTS = "SELECT state, count(*) FROM delivery WHERE destination = ? GROUP BY state"
 _SQL_OWED = (
-    "FROM own_event LEFT JOIN person ON person.key = own_event.patient WHERE own_event.pos > ? "
-    f"AND NOT EXISTS (SELECT 1 FROM delivery WHERE destination = ? AND delivery.pos = own_event.pos AND state IN {_SETTLED})"
+    "FROM own_event LEFT JOIN person ON person.key = own_event.patient WHERE own_event.pos > ? AND NOT EXISTS "
+    "(SELECT 1 FROM delivery WHERE destination = ? AND delivery.pos = own_event.pos "
+    # Refused needs a person, not another try; withdrawn is what a person decided.
+    "AND state IN ('accepted', 'refused', 'withdrawn'))"
 )
 SQL_OWED = f"SELECT own_event.pos, person.id, kind, recorded_at, event_id, sender {_SQL_OWED}"
 SQL_OWED_COUNT = f"SELECT count(*) {_SQL_OWED}"
@@ -539,7 +543,14 @@ def _occupant(db: sqlite3.Connection, row: tuple[Any, ...]) -> Occupant:
     return Occupant(
         decode_id(row[0]),
         decode_id(row[1]),
-        *((value or "") for value in row[2:10]),
+        row[2] or "",
+        row[3] or "",
+        row[4] or "",
+        row[5] or "",
+        row[6] or "",
+        row[7],
+        row[8],
+        row[9],
         row[10],
         row[11] or "",
         band.shown(texts),
@@ -614,7 +625,7 @@ def _allergies(db: sqlite3.Connection, family: list[_Member]) -> list[Allergy]:
     return found
 
 
-def _newest(rows: Sequence[Point] | Sequence[Stay] | Sequence[DocumentRow] | Sequence[Allergy]) -> Block:
+def _newest(rows: Sequence[Point | Stay | DocumentRow | Allergy]) -> Block:
     """Return source and age of the newest part of a block."""
     if not rows:
         return Block("", "", None)
