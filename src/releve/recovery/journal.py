@@ -1,0 +1,47 @@
+"""The journal of a restart or stop: what happened, as values. Whoever shows, keeps or sums it up gets the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from releve.clock import Instant, to_iso
+
+Kind = Literal[
+    "run-began",  # detail: how many units, and of which estate
+    "already-up",  # its probe passed before anything was done: nothing was started
+    "already-down",  # (stop) its probe failed before anything was done
+    "start-began",  # its needs are up, its place came; detail: which try
+    "waiting",  # nothing here starts it: its probe is asked until it passes
+    "try-failed",  # one try did not bring it up; another follows
+    "up",  # its probe passed, or it has none and its command ended well
+    "failed",  # every try failed; what needs it is blocked
+    "blocked",  # it cannot start, because something it needs failed
+    "stop-began",
+    "down",
+    "left",  # (stop) there is no command to stop it: left as it is
+    "run-ended",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of the journal.
+
+    at      microseconds since 1970
+    unit    id, "" for the run as a whole
+    detail  a sentence for people; never a secret: addresses stand in it without passwords
+    took_s  from the beginning of this unit's start (or stop) to this line
+    """
+
+    at: Instant
+    kind: Kind
+    unit: str
+    detail: str = ""
+    took_s: float | None = None
+
+
+def to_json(happened: Happened) -> dict[str, Any]:
+    """Return a line as JSON, with its time as FHIR writes it."""
+    line = {key: value for key, value in asdict(happened).items() if value not in ("", None)}
+    return line | {"at": to_iso(happened.at)}
