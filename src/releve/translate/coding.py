@@ -22,7 +22,7 @@ _CONCEPTS_MAX = 16_384
 _UNITS_MAX = 4096
 _PEOPLE_MAX = 8192
 
-_NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?\Z", re.ASCII)
+_NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,2}))?\Z", re.ASCII)
 _RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*-\s*(-?\d+(?:\.\d+)?)\s*\Z", re.ASCII)
 _BOUND = re.compile(r"\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*\Z", re.ASCII)
 _V2_TABLE = re.compile(r"(?:HL7|v2-|V2-)?0*(\d{1,4})\Z", re.ASCII)

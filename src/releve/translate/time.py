@@ -55,7 +55,7 @@ def parse_moment(text: str, zone: ZoneInfo) -> Moment | None:
         return None
     try:
         if len(whole) <= 8:
-            return _of_date(whole, zone)
+            return _of_date(whole, zone) if not offset or _offset_of(offset) is not None else None
         if len(whole) not in (10, 12, 14):
             return None
         whole = whole.ljust(14, "0")
@@ -112,12 +112,18 @@ def _of_date(whole: str, zone: ZoneInfo) -> Moment | None:
     return Moment(iso, _instant(first.replace(tzinfo=None), first.utcoffset()), False, "")
 
 
-def _at_offset(whole: str, fraction: str, offset: str) -> Moment | None:
-    hours_minutes = offset[1:].replace(":", "")
+def _offset_of(text: str) -> timedelta | None:
+    hours_minutes = text[1:].replace(":", "")
     if len(hours_minutes) != 4 or not hours_minutes.isdigit() or hours_minutes > "1400" or hours_minutes[2:] > "59":
         return None
     minutes = int(hours_minutes[:2]) * 60 + int(hours_minutes[2:])
-    delta = timedelta(minutes=-minutes if offset[0] == "-" else minutes)
+    return timedelta(minutes=-minutes if text[0] == "-" else minutes)
+
+
+def _at_offset(whole: str, fraction: str, offset: str) -> Moment | None:
+    delta = _offset_of(offset)
+    if delta is None:
+        return None
     return _moment(whole, fraction, _instant(_naive(whole), delta), _offset_text(delta), "")
 
 
