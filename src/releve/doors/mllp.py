@@ -126,7 +126,7 @@ class MllpDoor:
         self._answers = 0
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
+        self._thread = threading.get_ident()
         self._settled: deque[tuple[_Slot, Outcome]] = deque()
         self._is_woken = False
         self._sweeping: asyncio.TimerHandle | None = None

@@ -19,6 +19,7 @@ from releve.wire.hl7v2.message import Message, NotHL7, parse
 SEGMENT_SEQUENCE_ERROR = ("100", "Segment sequence error")
 INTERNAL_ERROR = ("207", "Application internal error")
 
+_NO_FRAMING = {0x0B: None, 0x1C: None}
 _SENTENCE_CHARACTERS_MAX = 250  # ERR-8 is a TX of 250
 
 
@@ -86,6 +87,8 @@ def acknowledge(message: Message, mode: str, fault: Fault | None, *, control_id:
         text += f"{field}{sentence}\r{_err(fault, sentence, message, version)}\r"
     else:
         text += "\r"
+    if "\x0b" in text or "\x1c" in text:  # a stray VT in what is echoed would break the block of the answer
+        text = text.translate(_NO_FRAMING)
     return text.encode(message.charset, "replace")
 
 

@@ -43,7 +43,7 @@ class Delimiters:
     __slots__ = ("component", "escape", "field", "letters", "repetition", "subcomponent")
 
     def __init__(self, field: str, encoding: str) -> None:
-        if not encoding or any(character.isalnum() for character in encoding):
+        if not encoding or any(character.isalnum() or character <= " " for character in encoding):
             encoding = _STANDARD  # MSH-2 is empty or was left out; what is in its place says nothing
         component, repetition, escape, subcomponent, *rest = (*encoding[:5], "", "", "", "", "")
         if rest[0] and subcomponent == escape:  # "^~\\&": somebody escaped the backslash once too often
