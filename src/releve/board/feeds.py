@@ -1,4 +1,4 @@
-"""Which feeds are late. A feed that says nothing is the first sign of an outage, and nobody looks at a feed that is well.
+"""Which feeds are late. Silence is the first sign of an outage, and nobody looks at a feed that is well.
 
 A feed is one sender (MSH-3|MSH-4) heard by this node. A sender that the node's file expects has a time after which it
 is late; one that it does not expect is shown without an alarm.

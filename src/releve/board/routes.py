@@ -1,4 +1,4 @@
-"""The routes of the board: one page of states for staff, decisions on what was refused, a public page, two for machines."""
+"""The routes of the board: a page of states for staff, decisions on refusals, a public page, two for machines."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ class Board:
     """Everything the board's pages are given.
 
     destinations   names of the systems this node writes back to
+    owed_count     how many events a destination has not settled
     decide         carries out a decision; returns when it is kept
     log_position   position of the last event of the log
     may_read_metrics  whether a machine may read /metrics; everybody who reaches the door unless told otherwise
@@ -81,6 +82,7 @@ class Board:
     feeds: FeedWatch
     hubs: Callable[[], Sequence[HubState]]
     destinations: Sequence[str]
+    owed_count: Callable[[str], int]
     reports_folder: Path
     log_position: Callable[[], int]
     decide: Callable[[Decision], Awaitable[None]]
@@ -105,6 +107,7 @@ def board_routes(
     reports_folder: Path,
     log_position: Callable[[], int],
     decide: Callable[[Decision], Awaitable[None]],
+    owed_count: Callable[[str], int] | None = None,
     may_read_metrics: Callable[[Request], bool] = lambda request: True,
 ) -> list[BaseRoute]:
     """Return the routes of the board; see Board for what each argument is."""
@@ -115,6 +118,7 @@ def board_routes(
         feeds,
         hubs,
         destinations,
+        owed_count or views.owed_count,
         reports_folder,
         log_position,
         decide,
@@ -155,14 +159,13 @@ async def board_page(board: Board, request: Request, visitor: Visitor) -> Respon
     views = board.views
     try:
         kept_counts, kept = views.counts_not_understood(), views.kept_not_understood(KEPT_SHOWN_MAX)
-        writebacks = [_write_back(views, name) for name in board.destinations]
+        writebacks = [_write_back(board, name) for name in board.destinations]
         feeds, others = board.feeds.states(), board.feeds.other_nodes()
         lag = max(0, board.log_position() - views.position())
-        counts_by_type = views.counts_by_type()
         is_readable = True
     except StoreUnable:
         # The views are being rebuilt: services and hubs are measured elsewhere and are shown all the same.
-        kept_counts, kept, writebacks, feeds, others, lag, counts_by_type = [], [], [], [], [], 0, []
+        kept_counts, kept, writebacks, feeds, others, lag = [], [], [], [], [], 0
         is_readable = False
     return board.pages.render(
         request,
@@ -176,7 +179,6 @@ async def board_page(board: Board, request: Request, visitor: Visitor) -> Respon
         kept_counts=kept_counts,
         kept=kept,
         kept_total=sum(count.count for count in kept_counts),
-        counts_by_type=counts_by_type,
         reports=list_reports(board.reports_folder),
         lag=lag,
         is_readable=is_readable,
@@ -200,7 +202,9 @@ async def decision_form(board: Board, request: Request, visitor: Visitor) -> Res
     is_sound = destination in board.destinations and position.isdigit() and verb in ("again", "by-hand")
     if not is_sound or (verb == "by-hand" and not reason):
         sentence = "Choose a decision; when it was done by hand, say how in a few words. Nothing was changed."
-        return message(board.pages, request, 400, "Not done", sentence, back="/board#writeback", code="decision.incomplete")
+        return message(
+            board.pages, request, 400, "Not done", sentence, back="/board#writeback", code="decision.incomplete"
+        )
     if int(position) not in {delivery.pos for delivery in board.views.refused(destination)}:
         sentence = "This message is no longer refused: somebody decided before you, or it was accepted meanwhile."
         return message(board.pages, request, 409, "Not done", sentence, back="/board#writeback", code="decision.late")
@@ -242,7 +246,11 @@ async def status_page(board: Board, request: Request) -> Response:
     if "application/json" in request.headers.get("accept", ""):
         return Response(orjson.dumps(_status(screen, services, now)), media_type="application/json")
     return board.pages.render(
-        request, "status.html", section="status", services=services, checked_at=max((service.checked_at for service in services), default=0)
+        request,
+        "status.html",
+        section="status",
+        services=services,
+        checked_at=max((service.checked_at for service in services), default=0),
     )
 
 
@@ -281,16 +289,24 @@ async def healthz(board: Board, request: Request) -> Response:
 async def metrics(board: Board, request: Request) -> Response:
     """The same for Prometheus."""
     if not board.may_read_metrics(request):
-        return PlainTextResponse("A token with the role monitor or system is needed.\n", 401, {"www-authenticate": "Bearer"})
+        return PlainTextResponse(
+            "A token with the role monitor or system is needed.\n", 401, {"www-authenticate": "Bearer"}
+        )
     now = board.screen.now()
     text = exposition("releve_info", "gauge", "This node.", [({"site": board.screen.site.id}, 1.0)])
     text += service_metrics(board.screen.services(), now)
     hubs = board.hubs()
     text += exposition(
-        "releve_hub_up", "gauge", "1 when the hub answers.", [({"hub": h.name}, float(h.state == "normal")) for h in hubs]
+        "releve_hub_up",
+        "gauge",
+        "1 when the hub answers.",
+        [({"hub": h.name}, float(h.state == "normal")) for h in hubs],
     )
     text += exposition(
-        "releve_hub_owed_events", "gauge", "Events the hub does not hold yet.", [({"hub": h.name}, h.owed) for h in hubs]
+        "releve_hub_owed_events",
+        "gauge",
+        "Events the hub does not hold yet.",
+        [({"hub": h.name}, h.owed) for h in hubs],
     )
     try:
         text += _record_metrics(board, now)
@@ -307,13 +323,15 @@ def _record_metrics(board: Board, now: Instant) -> str:
         exposition("releve_views_readable", "gauge", "1 when the views can be read.", [({}, 1.0)])
         + exposition("releve_log_position", "counter", "Position of the last event kept.", [({}, log)])
         + exposition("releve_view_position", "counter", "Position of the last event folded.", [({}, position)])
-        + exposition("releve_fold_lag_events", "gauge", "Events kept and not folded yet.", [({}, max(0, log - position))])
+        + exposition(
+            "releve_fold_lag_events", "gauge", "Events kept and not folded yet.", [({}, max(0, log - position))]
+        )
         + feed_metrics(board.feeds.states(), now)
         + exposition(
             "releve_writeback_owed",
             "gauge",
             "Events a destination has not settled.",
-            [({"destination": name}, views.owed_count(name)) for name in board.destinations],
+            [({"destination": name}, board.owed_count(name)) for name in board.destinations],
         )
         + exposition(
             "releve_writeback_refused",
@@ -330,5 +348,5 @@ def _record_metrics(board: Board, now: Instant) -> str:
     )
 
 
-def _write_back(views: Views, name: str) -> WriteBack:
-    return WriteBack(name, views.owed_count(name), views.refused(name)[:REFUSED_SHOWN_MAX])
+def _write_back(board: Board, name: str) -> WriteBack:
+    return WriteBack(name, board.owed_count(name), board.views.refused(name, REFUSED_SHOWN_MAX))

@@ -97,7 +97,7 @@ class _Folder(NodeTransformer):
         self._catalogue = catalogue
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # the visitor's own spelling
-        node = self.generic_visit(node)
+        self.generic_visit(node)  # changes the node in place
         if not (isinstance(node.node, nodes.Name) and node.node.name == "_"):
             return node
         assert len(node.args) == 1, f"line {node.lineno}: _() takes one sentence"

@@ -27,7 +27,7 @@ from starlette.routing import BaseRoute, Route
 
 from releve.clock import Instant
 from releve.screen.catalogue import FoldingEnvironment, read_catalogue
-from releve.screen.degraded import Degraded, ServiceState, current, degraded
+from releve.screen.degraded import ServiceState, current, degraded
 from releve.screen.written import Written
 
 LANGUAGES = ("fr", "en")
@@ -220,7 +220,7 @@ class Screen:
         """The banner alone, for a page that stays open; 401 when the session is over, so that the page locks."""
         if self.visitor(request) is None:
             return Response(status_code=401, headers={"cache-control": "no-store"})
-        return self._pages.render(request, "banner.html")
+        return self._pages.render(request, "pulse.html")
 
     async def _choose_language(self, request: Request) -> Response:
         language = request.path_params["language"]

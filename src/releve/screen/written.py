@@ -58,17 +58,26 @@ class Written:
             return f"{local.day:02}-{self._months[local.month - 1]} {clock}"
         return f"{self._day(local)} {clock}"
 
+    def on(self, at: Instant, now: Instant) -> str:
+        """à 13:58; le 22-nov. à 13:58."""
+        day, _, clock = self.near(at, now).rpartition(" ")
+        if self._is_french:
+            return f"le {day} à {clock}" if day else f"à {clock}"
+        return f"on {day} at {clock}" if day else f"at {clock}"
+
     def ago(self, at: Instant, now: Instant) -> str:
         """il y a 4 min; a time that lies ahead (a sender's clock) is said to lie ahead."""
         span = self.span(abs(now - at))
-        if at - now > _MINUTE_US:
+        if abs(now - at) < _MINUTE_US:
+            return "à l'instant" if self._is_french else "just now"
+        if at > now:
             return f"dans {span}" if self._is_french else f"in {span}"
         return f"il y a {span}" if self._is_french else f"{span} ago"
 
     def span(self, us: int) -> str:
         """4 min; 3 h 05; 2 j."""
         if us < _MINUTE_US:
-            return "moins d'une minute" if self._is_french else "less than a minute"
+            return "moins d'une min" if self._is_french else "less than a min"
         if us < _HOUR_US:
             return f"{us // _MINUTE_US}\u00a0min"
         if us < 2 * _DAY_US:
@@ -102,7 +111,7 @@ class Written:
         """The machine's form, for the datetime attribute."""
         return self.local(at).isoformat(timespec="minutes")
 
-    def _day(self, local: datetime | date) -> str:
+    def _day(self, local: datetime) -> str:
         return f"{local.day:02}-{self._months[local.month - 1]}-{local.year}"
 
 

@@ -13,4 +13,14 @@ from releve.ward.looked import Looked
 from releve.ward.routes import ward_routes
 from releve.ward.station import Append, Audit, session_cookie
 
-__all__ = ["Account", "Accounts", "Append", "Audit", "Looked", "NotSignedIn", "SignedIn", "session_cookie", "ward_routes"]
+__all__ = [
+    "Account",
+    "Accounts",
+    "Append",
+    "Audit",
+    "Looked",
+    "NotSignedIn",
+    "SignedIn",
+    "session_cookie",
+    "ward_routes",
+]

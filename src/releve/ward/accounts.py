@@ -13,6 +13,7 @@ Source: RFC 9106 (argon2id); RFC 6265bis (cookies); the settings are those of th
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import secrets
@@ -25,6 +26,7 @@ from pathlib import Path
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from starlette.requests import Request
 
 from releve.clock import Instant, wall_us
 from releve.errors import StoreUnable, WrongUse
@@ -33,6 +35,10 @@ from releve.screen.screen import ROLES
 
 ACCOUNTS_FILE = "accounts.db"
 SCHEMA_VERSION = 1
+
+SESSION_COOKIE = "releve_session"
+#: With TLS: the prefix makes browsers refuse a cookie of this name that was not set by this very host over TLS.
+SECURE_SESSION_COOKIE = "__Host-releve"
 
 PASSWORD_CHARS_MIN = 10
 #: argon2 reads the whole password; nobody types more than this, and somebody might send a megabyte.
@@ -60,7 +66,9 @@ CREATE TABLE session (
   seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE device (token_hash BLOB, account TEXT, PRIMARY KEY (token_hash, account)) STRICT, WITHOUT ROWID;
-CREATE TABLE attempt (place TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE attempt (
+  place TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 SQL_SESSION = (
     "SELECT s.account, a.display, a.role, a.language, s.secret, s.started_at, s.seen_at FROM session s"
@@ -142,7 +150,9 @@ class Accounts:
         if role not in ROLES:
             raise WrongUse("account.role", f"A role is one of {', '.join(ROLES)}; found {role!r}.")
         if not display.strip() or len(display) > 80 or not display.isprintable():
-            raise WrongUse("account.display", "The name that colleagues see is 1 to 80 characters; nothing was changed.")
+            raise WrongUse(
+                "account.display", "The name that colleagues see is 1 to 80 characters; nothing was changed."
+            )
         verifier = self._verifier(name, password)
         try:
             with self._db:
@@ -178,7 +188,9 @@ class Accounts:
     def every(self) -> list[Account]:
         """Return all accounts by name."""
         rows = self._db.execute("SELECT name, display, role, language, disabled_at FROM account ORDER BY name")
-        return [Account(name, display, role, language, gone is not None) for name, display, role, language, gone in rows]
+        return [
+            Account(name, display, role, language, gone is not None) for name, display, role, language, gone in rows
+        ]
 
     def set_language(self, name: str, language: str) -> None:
         """Remember the language of an account."""
@@ -248,6 +260,11 @@ class Accounts:
                 self._db.execute("UPDATE session SET seen_at = ? WHERE token_hash = ?", (now, digest))
         return Visitor(account, display, role, language, secret)
 
+    def find(self, request: Request, *, is_active: bool) -> Visitor | None:
+        """Return who is signed in on a request, by its session cookie: what a Screen asks."""
+        token = request.cookies.get(SECURE_SESSION_COOKIE) or request.cookies.get(SESSION_COOKIE, "")
+        return self.visitor(token, is_active=is_active)
+
     def sign_out(self, token: str) -> None:
         """End a session."""
         self._end(_digest(token))
@@ -274,9 +291,10 @@ class Accounts:
     def _place(self, name: str, device: str, peer: str) -> str:
         """Return what attempts are counted under."""
         digest = _digest(device)
-        is_known = device and self._db.execute(
-            "SELECT 1 FROM device WHERE token_hash = ? AND account = ?", (digest, name)
-        ).fetchone()
+        is_known = (
+            device
+            and self._db.execute("SELECT 1 FROM device WHERE token_hash = ? AND account = ?", (digest, name)).fetchone()
+        )
         return f"{name} device {digest.hex()}" if is_known else f"{name} peer {peer}"
 
     def _wait_s(self, place: str) -> int:
@@ -289,7 +307,7 @@ class Accounts:
             return 0
         # Exponent bounded as well as its result: the count of a night's attack must not become a large number.
         left = min(WAIT_S_MAX, 2 ** min(failures - FREE_ATTEMPTS, 10)) - since_s
-        return max(0, int(left) + (left > int(left)))
+        return max(0, math.ceil(left))
 
     def _count_attempt(self, place: str) -> None:
         now = self._now()

@@ -19,7 +19,8 @@ from starlette.responses import Response
 from releve.clock import Instant, to_instant
 from releve.errors import ReleveError
 from releve.log import Receipt
-from releve.record.capture import admission_draft, note_draft, unmerge_draft
+from releve.record.capture import admission_draft, note_draft, reservation_draft, temporary_ids, unmerge_draft
+from releve.record.temporary import temporary_number
 from releve.screen import Visitor
 from releve.screen.gate import message
 from releve.screen.screen import field, redirect
@@ -27,6 +28,8 @@ from releve.ward.chart import SEX_WORDS, draw_chart, no_such_person
 from releve.ward.station import Station
 
 NOTE_CHARS_MAX = 10_000
+#: How somebody unknown comes in: emergency department first, it is where they come.
+ADMISSION_CLASSES = ("EMER", "IMP")
 #: How long a page waits for the fold before it says "saved, shown in a moment" instead of showing it.
 SHOWN_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.02
@@ -51,19 +54,22 @@ async def note_form(station: Station, request: Request, visitor: Visitor, form: 
     chart = station.views.chart(person.id, results_max=1)
     stay = next((stay for stay in chart.stays if stay.status == "in-progress"), None) if chart else None
     draft = note_draft(
-        key=key.encode(),
+        key=key,
         patient_id=person.id,
         encounter_id=stay.encounter_id if stay else "",
         text=text,
         author=visitor.user,
-        author_name=visitor.display,
+        author_display=visitor.display,
         at=station.screen.now(),
     )
     try:
         receipt = await station.append(draft)
     except ReleveError as error:
         _log.error("note refused by the log", extra={"code": error.code})
-        problem = "This note could not be saved just now. It is still in the field below: try again in a minute, or copy it to paper."
+        problem = (
+            "This note could not be saved just now. It is still in the field below: "
+            "try again in a minute, or copy it to paper."
+        )
         return draw_chart(station, request, visitor, person.id, status=503, draft_text=text, problem=problem)
     station.note_read(request, visitor, "note", patient_id=person.id, resource_type="DocumentReference")
     is_shown = await _shown(station, receipt)
@@ -90,8 +96,9 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
     now = station.screen.now()
     ward, sex, age, key = field(form, "ward", 60), field(form, "sex"), field(form, "age", 3), field(form, "key")
     arrived_at = _arrival(field(form, "arrived_at"), station, now)
+    class_ = field(form, "class")
     problem = ""
-    if not _KEY.fullmatch(key):
+    if not _KEY.fullmatch(key) or class_ not in ADMISSION_CLASSES:
         problem = "This form was incomplete. Nothing was saved; send it again."
     elif sex not in SEX_WORDS or not sex:
         problem = "Choose the sex, or “unknown”. Nothing was saved."
@@ -104,24 +111,30 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
     if problem or arrived_at is None:
         return _draw_admission(station, request, form=form, problem=problem, status=400)
     try:
-        draft, patient_id = admission_draft(
-            station.views,
-            site_id=station.screen.site.id,
-            key=key.encode(),
-            sex=sex,
-            apparent_age=int(age) if age else None,
-            description=field(form, "description", 500),
-            ward=ward,
-            room=field(form, "room", 30),
-            bed=field(form, "bed", 30),
-            author=visitor.user,
-            at=arrived_at,
+        # Two events: the log's own sequence number of the first makes a number that no crash can issue twice.
+        reserved = await station.append(reservation_draft(key=key, author=visitor.user))
+        number = temporary_number(station.screen.site.id, reserved.seq, epoch=station.epoch)
+        receipt = await station.append(
+            admission_draft(
+                key=key,
+                number=number,
+                sex=sex,
+                description=field(form, "description", 500),
+                ward=ward,
+                room=field(form, "room", 30),
+                bed=field(form, "bed", 30),
+                class_=class_,
+                author=visitor.user,
+                author_display=visitor.display,
+                at=arrived_at,
+                birth_year=station.pages.written(request).local(arrived_at).year - int(age) if age else None,
+            )
         )
-        receipt = await station.append(draft)
     except ReleveError as error:
         _log.error("admission refused by the log", extra={"code": error.code})
         problem = "The admission could not be saved just now. Try again in a minute, or admit on paper."
         return _draw_admission(station, request, form=form, problem=problem, status=503)
+    patient_id, _ = temporary_ids(number)
     station.note_read(request, visitor, "admission", patient_id=patient_id)
     if await _shown(station, receipt):
         return redirect(f"/patient/{patient_id}?saved=admission")
@@ -147,9 +160,7 @@ async def unmerge_form(station: Station, request: Request, visitor: Visitor, for
     if (loser, winner) not in in_force or not _KEY.fullmatch(key):
         sentence = "This merge is not in force any more. Look at the record again."
         return message(station.pages, request, 409, "Not done", sentence, back=f"/patient/{patient_id}")
-    draft = unmerge_draft(
-        key=key.encode(), loser_id=loser, winner_id=winner, author=visitor.user, at=station.screen.now()
-    )
+    draft = unmerge_draft(key=key, loser_id=loser, winner_id=winner, author=visitor.user, at=station.screen.now())
     receipt = await station.append(draft)
     station.note_read(request, visitor, "unmerge", patient_id=winner, patient_ids=[loser])
     await _shown(station, receipt)
@@ -160,8 +171,9 @@ def _draw_admission(
     station: Station, request: Request, *, form: FormData | None = None, problem: str = "", status: int = 200
 ) -> Response:
     now = station.screen.now()
-    names = ("sex", "age", "description", "ward", "room", "bed", "arrived_at")
+    names = ("sex", "class", "age", "description", "ward", "room", "bed", "arrived_at")
     typed = {name: field(form, name, 500) if form is not None else "" for name in names}
+    typed["class"] = typed["class"] or ADMISSION_CLASSES[0]
     typed["arrived_at"] = typed["arrived_at"] or station.pages.written(request).local(now).strftime("%Y-%m-%dT%H:%M")
     return station.pages.render(
         request,
@@ -170,7 +182,7 @@ def _draw_admission(
         section="admission",
         typed=typed,
         problem=problem,
-        wards=[count.ward for count in station.views.wards()],
+        wards=[count.ward for count in station.views.wards(station.origins)],
         key=(field(form, "key") if form is not None else "") or secrets.token_hex(16),
     )
 
@@ -196,5 +208,3 @@ async def _shown(station: Station, receipt: Receipt) -> bool:
             return True
         await asyncio.sleep(_LOOK_AGAIN_S)
     return False
-
-

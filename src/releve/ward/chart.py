@@ -136,11 +136,11 @@ class Teller:
         return f"{name} ({origin})" if name else origin
 
     def block(self, block: Block | None) -> tuple[str, str]:
-        """Return ("13:58 · il y a 4 min", source) of a block, empty when nothing was ever received."""
+        """Return ("à 13:58 (il y a 4 min)", source) of a block, empty when nothing was ever received."""
         if block is None or block.heard_at is None:
             return "", ""
         at = block.heard_at
-        return f"{self.w.near(at, self.now)} ({self.w.ago(at, self.now)})", self.source(block.origin, block.sender)
+        return f"{self.w.on(at, self.now)} ({self.w.ago(at, self.now)})", self.source(block.origin, block.sender)
 
     def value(self, text: str) -> str:
         """A number with the decimal mark of the language; anything that is not plainly a number stays as it came."""
@@ -184,6 +184,7 @@ def draw_chart(
     now = station.screen.now()
     since = station.looked.look(visitor.user, person.id, now, is_auto=is_auto(request))
     teller = Teller(station, request, now)
+    blocks = {name: teller.block(chart.blocks.get(name)) for name in _BLOCKS}
     rows = [row for group in chart.results for row in group_rows(teller, person.id, group, since)]
     return station.pages.render(
         request,
@@ -196,7 +197,7 @@ def draw_chart(
         rows=rows,
         is_cut=chart.results_are_cut,
         new_count=sum(row.is_new for row in rows),
-        blocks={name: teller.block(chart.blocks.get(name)) for name in _BLOCKS},
+        blocks=blocks,
         source=teller.source,
         merges=[merge for merge in station.views.merges(person.id) if merge.is_in_force and merge.is_merge],
         from_id=request.query_params.get("from", ""),
@@ -266,7 +267,9 @@ def _row(teller: Teller, group: ResultGroup, point: Point, url: str, since: Inst
     w, now = teller.w, teller.now
     trend, words = None, ""
     if has_trend and len(group.points) > 1:
-        shown = [p for p in group.points if p.number is not None and not p.is_void and p.unit == point.unit][:POINTS_MAX]
+        shown = [p for p in group.points if p.number is not None and not p.is_void and p.unit == point.unit][
+            :POINTS_MAX
+        ]
         if len(shown) > 1:
             shown.reverse()
             trend = draw([_dot(p) for p in shown], point.low, point.high)
@@ -298,7 +301,7 @@ def _row(teller: Teller, group: ResultGroup, point: Point, url: str, since: Inst
 
 def _was(teller: Teller, earlier: Earlier) -> WasRow:
     status = STATUS_WORDS.get(earlier.status, earlier.status)
-    return WasRow(teller.value(earlier.value), earlier.unit, status, teller.w.near(earlier.heard_at, teller.now))
+    return WasRow(teller.value(earlier.value), earlier.unit, status, teller.w.on(earlier.heard_at, teller.now))
 
 
 def _dot(point: Point) -> tuple[int, float, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from starlette.routing import BaseRoute, Route
@@ -26,6 +26,8 @@ def ward_routes(
     accounts: Accounts,
     audit: Audit,
     looked: Looked,
+    origins: Collection[str] = (),
+    epoch: int = 1,
     sender_names: Mapping[str, str] | None = None,
 ) -> list[BaseRoute]:
     """Return the pages of care and of signing in; see Station for what each argument is.
@@ -33,7 +35,16 @@ def ward_routes(
     screen.routes() gives what every page needs beside them: style, script, the fresh banner, the choice of language.
     """
     station = Station(
-        screen, screen.pages(Path(__file__).parent), views, append, accounts, audit, looked, sender_names or {}
+        screen=screen,
+        pages=screen.pages(Path(__file__).parent),
+        views=views,
+        append=append,
+        accounts=accounts,
+        audit=audit,
+        looked=looked,
+        origins=origins or (screen.site.id,),
+        epoch=epoch,
+        sender_names=sender_names or {},
     )
     show, check, leave = sign_in_pages(station)
     return [

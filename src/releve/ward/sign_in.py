@@ -146,7 +146,12 @@ def _welcome(station: Station, request: Request, form: FormData, outcome: Signed
     else:
         answer = redirect("/board")
     answer.set_cookie(
-        session_cookie(screen), outcome.token, max_age=ABSOLUTE_S, httponly=True, samesite="lax", secure=screen.is_secure
+        session_cookie(screen),
+        outcome.token,
+        max_age=ABSOLUTE_S,
+        httponly=True,
+        samesite="lax",
+        secure=screen.is_secure,
     )
     answer.set_cookie(
         DEVICE_COOKIE,

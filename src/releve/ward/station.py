@@ -7,7 +7,7 @@ audit trail before the page is drawn.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,11 +22,8 @@ from releve.screen import Pages, Screen, Visitor
 from releve.screen.gate import message, no_form, not_own, peer_of, to_sign_in
 from releve.screen.screen import field as form_field
 from releve.screen.screen import is_auto, is_own_form, read_form
-from releve.ward.accounts import Accounts
+from releve.ward.accounts import SECURE_SESSION_COOKIE, SESSION_COOKIE, Accounts
 from releve.ward.looked import Looked
-
-SESSION_COOKIE = "releve_session"
-SECURE_SESSION_COOKIE = "__Host-releve"
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +56,8 @@ class Station:
 
     append  keeps a draft in the log and returns after the sync
     looked  when whom last looked at which record
+    origins       the nodes of this hospital: their stays are its ward lists
+    epoch         of this node's log, which stands in the temporary numbers it issues
     sender_names  what people call a sender: "LAB|H01" → "Laboratoire"
     """
 
@@ -69,6 +68,8 @@ class Station:
     accounts: Accounts
     audit: Audit
     looked: Looked
+    origins: Collection[str]
+    epoch: int = 1
     sender_names: Mapping[str, str] = field(default_factory=dict)
 
     def note_read(

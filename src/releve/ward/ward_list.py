@@ -32,13 +32,13 @@ class BedRow(msgspec.Struct, frozen=True):
 
 async def ward_list_page(station: Station, request: Request, visitor: Visitor) -> Response:
     """The list of one ward, or the wards to choose from."""
-    wards = station.views.wards()
+    wards = station.views.wards(station.origins)
     names = [count.ward for count in wards]
     wanted = request.query_params.get("ward")
     ward = wanted if wanted is not None else request.cookies.get(WARD_COOKIE, "")
     if wanted is None and ward not in names:
         ward = names[0] if len(names) == 1 else ""
-    occupants = station.views.ward_list(ward) if ward else []
+    occupants = station.views.ward_list(ward, station.origins) if ward else []
     rows = _rows(station, visitor, occupants[:BEDS_MAX])
     if rows:
         station.note_read(

@@ -4,7 +4,7 @@
 (function () {
   'use strict';
   var PULSE_MS = 15000, TIMEOUT_MS = 5000;
-  var body = document.body, banner = document.getElementById('banner'), cut = document.getElementById('cut');
+  var body = document.body, cut = document.getElementById('cut');
   var active = false, lastFresh = Date.now();
 
   ['keydown', 'pointerdown', 'touchstart'].forEach(function (name) {
@@ -22,7 +22,7 @@
   function swap(old, fresh) { if (old && fresh && old.innerHTML !== fresh.innerHTML) { old.replaceWith(fresh); } }
 
   function pulse() {
-    if (!banner || !cut || document.visibilityState === 'hidden') { return; }
+    if (!cut || document.visibilityState === 'hidden') { return; }
     var wasActive = active;
     active = false;
     get('/pulse', wasActive).then(function (answer) {
@@ -30,7 +30,8 @@
       if (!answer.ok) { throw new Error(String(answer.status)); }
       cut.hidden = true;
       return answer.text().then(function (text) {
-        if (banner.innerHTML !== text) { banner.innerHTML = text; }
+        var page = new DOMParser().parseFromString(text, 'text/html');
+        ['strip', 'banner'].forEach(function (id) { swap(document.getElementById(id), page.getElementById(id)); });
       });
     }).catch(function () {
       if (cut.hidden) {
