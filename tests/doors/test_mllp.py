@@ -102,6 +102,12 @@ class Desk:
         return conversation, line
 
 
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Return what runs an event loop: the standard one, and the one of every post."""
+    return request.param  # type: ignore[no-any-return]  # pytest knows no more of it
+
+
 def answers(line: Line) -> list[Answer]:
     """The answers on a line so far, each from a whole block."""
     blocks = Deframer().feed(line.written)
@@ -404,6 +410,59 @@ def test_one_connection_too_many_is_told_so() -> None:
     assert codes(third_line) == ["AA 1"]
 
 
+def test_a_connection_that_is_silent_the_longest_gives_its_place_to_a_new_one() -> None:
+    desk = Desk(connections_max=2)
+    calls = [desk.call()]
+    desk.seconds = 5
+    calls.append(desk.call())
+    desk.seconds = 31
+    third, third_line = desk.call()
+    third.data_received(frame(adt("1")))
+    assert codes(third_line) == ["AA 1"]
+    assert [line.is_closed for _, line in calls] == [True, False]
+
+
+def test_a_connection_that_waits_for_its_answer_keeps_its_place() -> None:
+    desk = Desk(connections_max=1, at_once=False)
+    conversation, line = desk.call()
+    conversation.data_received(frame(adt("1")))
+    desk.seconds = 100
+    _, second_line = desk.call()
+    assert second_line.is_closed
+    desk.waiting[0]("kept")
+    assert codes(line) == ["AA 1"]
+
+
+def test_a_door_that_closes_answers_what_it_owes_and_takes_nothing_more(run: Run) -> None:
+    desk = Desk(at_once=False)
+    conversation, line = desk.call()
+    _, idle_line = desk.call()
+
+    async def play() -> None:
+        conversation.data_received(frame(adt("1")))
+        closing = asyncio.create_task(desk.door.close(drain_s=30))
+        await asyncio.sleep(0)
+        assert (line.is_closed, idle_line.is_closed, line.is_reading) == (False, True, False)
+        conversation.data_received(frame(adt("2")))
+        desk.waiting[0]("kept")
+        assert line.is_closed
+        for one in list(desk.door.conversations):
+            one.connection_lost(None)
+        await closing
+
+    run(play())
+    assert codes(line) == ["AA 1"]
+    assert len(desk.received) == 1
+
+
+def test_a_door_that_closes_does_not_wait_for_a_log_that_says_nothing(run: Run) -> None:
+    desk = Desk(at_once=False)
+    conversation, line = desk.call()
+    conversation.data_received(frame(adt("1")))
+    run(desk.door.close(drain_s=0.01))
+    assert line.is_aborted
+
+
 def test_a_peer_that_has_said_all_still_gets_its_answers() -> None:
     desk = Desk(at_once=False)
     conversation, line = desk.call()
@@ -445,12 +504,6 @@ def test_control_ids_of_answers_are_all_different_and_short_enough() -> None:
 
 
 # With sockets
-
-
-@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Return what runs an event loop: the standard one, and the one of every post."""
-    return request.param  # type: ignore[no-any-return]  # pytest knows no more of it
 
 
 def _serve(run: Run, use: Callable[[int], Any], *, tls: ssl.SSLContext | None = None) -> list[Message]:

@@ -60,6 +60,10 @@ UNANSWERED_BYTES_MAX = 64 * 2**20
 STALL_S = 60.0
 #: A connection that is silent between blocks. Interfaces at night are; half-open ones are found by keepalive earlier.
 IDLE_S = 3600.0
+#: When all places are taken, a connection silent for so long gives its place to a new one.
+EVICTED_AFTER_S = 30.0
+#: How long a door that closes waits for the log to say of the last messages that they are kept.
+DRAIN_S = 2.0
 #: Keepalive: a peer whose machine is gone is found out after 60 + 4 * 15 s.
 _KEEPALIVE_IDLE_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_TRIES = 60, 15, 4
 _SWEEP_EVERY_S = 5.0
@@ -130,6 +134,7 @@ class MllpDoor:
         self._settled: deque[tuple[_Slot, Outcome]] = deque()
         self._is_woken = False
         self._sweeping: asyncio.TimerHandle | None = None
+        self._someone_left = asyncio.Event()
 
     async def serve(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Begin to listen on a bound socket; returns at once, the door is then open until close."""
@@ -144,18 +149,45 @@ class MllpDoor:
         )
         self._sweep_again()
 
-    async def close(self) -> None:
-        """Stop listening and hang up. What was handed on and is not answered yet is kept; its sender sends it again."""
+    async def close(self, drain_s: float = DRAIN_S) -> None:
+        """Stop listening, take nothing more, answer what is owed for at most drain_s, hang up.
+
+        What was handed on and is not answered by then is kept all the same; its sender sends it again.
+        """
         if self._sweeping is not None:
             self._sweeping.cancel()
         if self._server is not None:
             self._server.close()
         for conversation in list(self.conversations):
-            conversation.hang_up("door-closed")
-        await asyncio.sleep(0)  # lets the transports say their connection_lost
+            conversation.finish()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                while self.conversations:
+                    self._someone_left.clear()
+                    await self._someone_left.wait()
         for conversation in list(self.conversations):
-            conversation.abort()  # a peer that takes nothing must not keep the node from stopping
-        await asyncio.sleep(0)
+            conversation.abort()
+        await asyncio.sleep(0)  # lets the transports say their connection_lost
+
+    def leave(self, conversation: Conversation) -> None:
+        """Forget a connection that is gone."""
+        self.conversations.discard(conversation)
+        self._someone_left.set()
+
+    def has_room(self) -> bool:
+        """Say whether one more connection may be held, hanging up on the one that is silent the longest if need be.
+
+        After a network cut every feed calls again while its old connections still look open.
+        """
+        if len(self.conversations) < self.connections_max:
+            return True
+        silent = [one for one in self.conversations if not one.is_owed]
+        oldest = min(silent, key=lambda one: one.heard_at, default=None)
+        if oldest is None or self.monotonic() - oldest.heard_at < EVICTED_AFTER_S:
+            return False
+        oldest.hang_up("mllp.evicted")
+        self.leave(oldest)
+        return True
 
     def sweep(self) -> None:
         """Close the connections that have been silent for too long."""
@@ -248,11 +280,16 @@ class Conversation(asyncio.Protocol):
         self._deframer = Deframer(door.message_bytes_max)
         self._owed: deque[_Slot] = deque()
         self._owed_bytes = 0
-        self._heard_at = door.monotonic()
+        self.heard_at = door.monotonic()
         self._is_paused = False  # we do not read: it is owed too much, or does not take its answers
         self._is_choked = False  # the peer does not take its answers
         self._is_ending = False  # nothing more is taken; closed once everything is answered
         self._is_taking = False  # answers are written when all bytes at hand are taken
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the peer waits for answers."""
+        return bool(self._owed)
 
     # What asyncio calls
 
@@ -261,7 +298,7 @@ class Conversation(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if name else "local"
         door = self.door
-        if len(door.conversations) >= door.connections_max:
+        if not door.has_room():
             _log.warning("connection refused", extra={"code": "mllp.too-many", "peer": self.peer})
             sentence = (
                 f"This door holds {door.connections_max} connections and takes no more; close some, then try again."
@@ -274,7 +311,7 @@ class Conversation(asyncio.Protocol):
         _keep_alive(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self.door.monotonic()
+        self.heard_at = self.door.monotonic()
         if not self._is_ending:
             self._take(self._deframer.feed(data), answers_flaws=False)
 
@@ -287,7 +324,7 @@ class Conversation(asyncio.Protocol):
         return bool(self._owed) and self._transport is not None and not self._transport.get_extra_info("sslcontext")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.door.conversations.discard(self)
+        self.door.leave(self)
         if self._is_ending:
             return
         self._is_ending = True
@@ -457,7 +494,7 @@ class Conversation(asyncio.Protocol):
         if self._is_paused:
             if not self._is_choked and count <= UNANSWERED_MAX // 2 and size <= UNANSWERED_BYTES_MAX // 2:
                 self._is_paused = False
-                self._heard_at = self.door.monotonic()
+                self.heard_at = self.door.monotonic()
                 transport.resume_reading()
         elif self._is_choked or count > UNANSWERED_MAX or size > UNANSWERED_BYTES_MAX:
             self._is_paused = True
@@ -467,7 +504,7 @@ class Conversation(asyncio.Protocol):
 
     def check_silence(self, now: float) -> None:
         """Take a half-sent block for what it is after stall_s; hang up after idle_s without a word."""
-        silent_s = now - self._heard_at
+        silent_s = now - self.heard_at
         if silent_s > self.door.stall_s and not self._is_paused and not self._is_ending and self._deframer.is_inside:
             values = self._deframer.end()
             code = {"code": "mllp.stalled", "peer": self.peer, "silent_s": round(silent_s)}
@@ -487,6 +524,13 @@ class Conversation(asyncio.Protocol):
                 self.abort()  # close would wait for a peer that takes nothing
             else:
                 self._transport.close()
+
+    def finish(self) -> None:
+        """Take nothing more; close once everything is answered."""
+        self._is_ending = True
+        self.flush()
+        if self._transport is not None and not self._is_paused and not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def abort(self) -> None:
         """Drop the connection and what is not sent yet."""
