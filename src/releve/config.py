@@ -16,7 +16,7 @@ from releve.wire.toml import Table, read_toml
 
 NODE_FILE = "node.toml"
 _SITE_ID = re.compile(r"[A-Za-z0-9]{1,16}")
-_KINDS = ("hl7v2", "note", "admission", "merge", "unmerge")
+_KINDS = ("note", "admission", "merge", "unmerge")
 _HUB_SCHEMES = ("nats", "tls")
 
 
@@ -79,15 +79,15 @@ class ServiceRule:
 class WriteBack:
     """A system that is told what was captured while it was away.
 
-    sends     kinds of event it takes
-    not_from  senders (MSH-3|MSH-4) whose own messages it must not get back
+    sends     kinds of captured event it takes
+    forwards  feeds (MSH-3|MSH-4) whose messages it gets too, byte for byte; never its own
     """
 
     name: str
     host: str
     port: int
     sends: tuple[str, ...]
-    not_from: tuple[str, ...]
+    forwards: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def _service(table: Table) -> ServiceRule:
 
 
 def _writeback(table: Table) -> WriteBack:
-    table.only("name", "to", "sends", "not_from")
+    table.only("name", "to", "sends", "forwards")
     target = table.text("to")
     address = parse_listen(target.removeprefix("mllp://"))
     if address is None:
@@ -232,7 +232,7 @@ def _writeback(table: Table) -> WriteBack:
     for kind in sends:
         if kind not in _KINDS:
             table.refuse("sends", f"may hold {', '.join(_KINDS)}; found {kind!r}")
-    return WriteBack(table.text("name"), address.host, address.port, tuple(sends), tuple(table.texts("not_from", [])))
+    return WriteBack(table.text("name"), address.host, address.port, tuple(sends), tuple(table.texts("forwards", [])))
 
 
 def check_site_id(site_id: str) -> str:
@@ -290,8 +290,8 @@ urls = [{urls}]
 # [[writeback]]            # a system that gets what was captured while it was away
 # name = "dossier"
 # to = "mllp://10.0.0.5:2576"
-# sends = ["hl7v2", "note", "admission", "merge", "unmerge"]
-# not_from = ["DPI|CENTRE"]
+# sends = ["note", "admission", "merge", "unmerge"]   # what was captured on this node's pages
+# forwards = ["LAB|{site_id}"]                            # local feeds whose messages it gets too, as they came
 """
 
 

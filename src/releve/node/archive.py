@@ -27,7 +27,7 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
         stopping.set()
 
     signal.signal(signal.SIGTERM, stop)
-    archive = Archive(config.folder)
+    archive = Archive(config.folder, origin=config.site_id)
     ledger = Ledger(config.folder)
     ready()
     seen = -1

@@ -1,0 +1,183 @@
+"""The ward: pages for staff, the board, the FHIR door, health and metrics. It reads the views and writes no record.
+
+What is captured on a page goes through the inner door to the desk, like everything that is kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+
+from releve import __version__
+from releve.board import Decision, FeedWatch, HubState, board_routes
+from releve.clock import wall_us
+from releve.config import Config
+from releve.doors.append import AppendClient
+from releve.doors.fhir import fhir_routes
+from releve.doors.tokens import Tokens
+from releve.log import SITE, Body, Draft, Ledger, encode_body
+from releve.log.audit import AuditTrail
+from releve.node.desk import server_tls
+from releve.node.folder import HUBS_FILE, SERVICES_FILE
+from releve.node.supervisor import Doors, Ready
+from releve.record import Views
+from releve.screen import Screen, ServiceState, Site
+from releve.ward import Accounts, Looked, ward_routes
+
+#: Requests that wait for the one process; ward PCs of a whole hospital ask for a few pages a second.
+_BACKLOG = 1024
+_KEEP_ALIVE_S = 75
+_STOP_S = 5
+
+
+def run(config: Config, doors: Doors, ready: Ready) -> None:
+    """Be the ward until SIGTERM.
+
+    raises  WrongUse, StoreUnable  accounts, tokens, audit trail or certificate cannot be used
+    """
+    doors.mllp.close()
+    tls = server_tls(config.http.tls, "http")
+    audit = AuditTrail(config.folder)
+    accounts = Accounts(config.folder)
+    views = Views(config.folder)
+    ledger = Ledger(config.folder)
+    try:
+        app = application(config, views, ledger, accounts, audit)
+        _Server(_settings(app, tls, config), ready).run(sockets=[doors.http])
+    finally:
+        accounts.close()
+        views.close()
+        ledger.close()
+        audit.close()
+
+
+def application(config: Config, views: Views, ledger: Ledger, accounts: Accounts, audit: AuditTrail) -> Starlette:
+    """Return the node's whole HTTP side."""
+    inner = AppendClient(config.folder)
+    services = StateFile(config.folder / SERVICES_FILE, list[ServiceState])
+    hubs = StateFile(config.folder / HUBS_FILE, list[HubState])
+    feeds = FeedWatch(views.feeds, config.feeds, config.site_id, wall_us)
+    screen = Screen(
+        Site(config.site_id, config.site_name),
+        visitor=accounts.find,
+        services=services.read,
+        now=wall_us,
+        zone=config.zone,
+        late_feeds=feeds.late,
+        remember_language=accounts.set_language,
+        is_secure=config.http.tls is not None,
+    )
+
+    async def decide(decision: Decision) -> None:
+        await inner.append(_decision_draft(decision))
+
+    routes = [
+        *screen.routes(),
+        *ward_routes(
+            screen,
+            views=views,
+            append=inner.append,
+            accounts=accounts,
+            audit=audit,
+            looked=Looked(config.folder),
+            sender_names={rule.sender: rule.name for rule in config.feeds},
+        ),
+        *board_routes(
+            screen,
+            views=views,
+            feeds=feeds,
+            hubs=hubs.read,
+            destinations=[target.name for target in config.writebacks],
+            reports_folder=config.folder / "reports",
+            log_position=ledger.last_pos,
+            decide=decide,
+        ),
+        *fhir_routes(
+            views,
+            Tokens(config.folder),
+            audit,
+            now=wall_us,
+            node=config.site_id,
+            version=__version__,
+            zone=config.zone,
+            blob=ledger.blob,
+        ),
+    ]
+    return Starlette(routes=routes)
+
+
+class StateFile:
+    """Measured states that the courier writes and every page shows; read again only when the file is another.
+
+    kind  what the file holds, for msgspec
+    """
+
+    def __init__(self, path: Path, kind: Any) -> None:
+        self._path = path
+        self._decoder = msgspec.json.Decoder(kind)
+        self._mark = (0, 0)
+        self._states: list[Any] = []
+
+    def read(self) -> list[Any]:
+        """Return the states as they were measured last; none before the first measure."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return []
+        mark = (status.st_mtime_ns, status.st_ino)
+        if mark != self._mark:
+            self._states = self._decoder.decode(self._path.read_bytes())
+            self._mark = mark
+        return self._states
+
+
+def _decision_draft(decision: Decision) -> Draft:
+    """Return a person's decision about a refused message as an event; the courier and the views act on its state."""
+    state = {"again": "pending", "by-hand": "withdrawn"}[decision.verb]
+    source: dict[str, Any] = {
+        "door": "board",
+        "destination": decision.destination,
+        "pos": decision.pos,
+        "state": state,
+        "ack": decision.reason,
+        "who": decision.who,
+        "role": decision.role,
+    }
+    return Draft(SITE, "delivery", secrets.token_bytes(16), encode_body(Body(source)))
+
+
+def _settings(app: Starlette, tls: ssl.SSLContext | None, config: Config) -> uvicorn.Config:
+    settings = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_STOP_S,
+        ssl_certfile=str(config.http.tls.certificate) if tls and config.http.tls else None,
+        ssl_keyfile=str(config.http.tls.key) if tls and config.http.tls else None,
+    )
+    return settings
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it is open."""
+
+    def __init__(self, settings: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._ready = ready
+
+    async def startup(self, sockets: Sequence[Any] | None = None) -> None:
+        await super().startup(list(sockets) if sockets else None)
+        self._ready()
