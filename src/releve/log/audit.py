@@ -247,6 +247,10 @@ class AuditTrail:
         """
         return reads_of(self._path.parent, *patient_ids, before=before, limit=limit)
 
+    def entry_at(self, n: int) -> AuditEntry | None:
+        """Return one entry by its number."""
+        return entry_at(self._path.parent, n)
+
     def verify(self, heads: Sequence[AuditHead] = ()) -> list[str]:
         """Return what is wrong with the trail, a sentence each; nothing when it holds. Waits for what is queued."""
         self.flush()

@@ -23,6 +23,7 @@ KEYS_MAX = 200_000
 SQL_BY_ID = "SELECT key FROM resource WHERE id = ? AND type = ?"
 SQL_BY_WORD = "SELECT key FROM token WHERE param = ? AND value >= ? AND value < ? LIMIT ?"
 SQL_BY_PATIENT = "SELECT key FROM resource WHERE patient = ? AND type = ? LIMIT ?"
+SQL_PERSON = "SELECT key FROM person WHERE id = ?"
 SQL_RECORDS = "SELECT q.key, q.id FROM person p JOIN person q ON q.root = p.root WHERE p.id = ?"
 SQL_RECORDS_OF_KEY = "SELECT q.key, q.id FROM person p JOIN person q ON q.root = p.root WHERE p.key = ?"
 SQL_PATIENT_OF = "SELECT patient FROM resource WHERE id = ? AND type = ?"
@@ -94,7 +95,7 @@ def _patients(db: sqlite3.Connection, kind: str, criterion: Criterion) -> set[in
     keys: set[int] = set()
     for value in criterion.values:
         assert isinstance(value, Target)
-        row = db.execute("SELECT key FROM person WHERE id = ?", (encode_id(value.id),)).fetchone()
+        row = db.execute(SQL_PERSON, (encode_id(value.id),)).fetchone()
         if row is not None:
             keys.update(keys_by_patient(db, row[0], kind))
     return keys

@@ -61,6 +61,7 @@ class Hit(msgspec.Struct, frozen=True):
     id: str
     json: bytes
     patient_id: str
+    updated_at: Instant
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -85,7 +86,7 @@ class Found(msgspec.Struct, frozen=True):
 def search(db: sqlite3.Connection, query: Query, *, zone: tzinfo, now: Instant) -> Found:
     """Return one page of a search.
 
-    db    the views, open for reading
+    db    the views, in one moment: a page and its total are of one state of the record
     zone  of dates without an offset
     now   for searches that say "about"
 
@@ -105,11 +106,18 @@ def search(db: sqlite3.Connection, query: Query, *, zone: tzinfo, now: Instant) 
 
 
 def everything(
-    db: sqlite3.Connection, patient_id: str, *, types: Sequence[str] = (), count: int, cursor: str = ""
+    db: sqlite3.Connection,
+    patient_id: str,
+    *,
+    types: Sequence[str] = (),
+    since: Instant = 0,
+    count: int,
+    cursor: str = "",
 ) -> Found | None:
     """Return a page of all that is known of a person, merged records included; None when there is no such patient.
 
     types  only these; empty for all of the patient's compartment
+    since  only what changed here after this instant
     """
     persons = records_of(db, patient_id)
     if not persons:
@@ -121,6 +129,8 @@ def everything(
             keys += [key for _, id_ in persons for key in keys_by_id(db, name, id_)]
         else:
             keys += [key for person, _ in persons for key in keys_by_patient(db, person, name)]
+    if since:
+        keys = [hit.key for hit in _hits(db, keys, 0, _BATCH) if hit.updated_at > since]
     query = Query("", (), count=count, cursor=cursor)
     return _page(db, query, sorted(keys), None)
 
@@ -320,7 +330,7 @@ def _hits(db: sqlite3.Connection, keys: Sequence[int], start: int, first_batch: 
                 _, type_, id_, version, heard_at, origin, content, patient = row
                 name, ident = TYPES[type_], decode_id(id_)
                 about = ident if name == "Patient" else "" if patient is None else decode_id(patient)
-                yield Hit(key, name, ident, whole(type_, id_, version, heard_at, origin, content), about)
+                yield Hit(key, name, ident, whole(type_, id_, version, heard_at, origin, content), about, heard_at)
 
 
 # What is added to a page

@@ -123,7 +123,8 @@ _TYPES: dict[str, tuple[Parameter, ...]] = {
         _reference("performer", "performer", to=_WHO, url="DiagnosticReport-performer"),
     ),
     "DocumentReference": (
-        _token("identifier", "masterIdentifier", "identifier", url="clinical-identifier"),
+        # Nothing here makes a masterIdentifier, and the index of numbers holds identifier alone.
+        _token("identifier", "identifier", url="clinical-identifier"),
         _token("status", "status", system="document-reference-status", url="DocumentReference-status"),
         _token("type", "type", url="clinical-type"),
         _token("category", "category", url="DocumentReference-category"),
