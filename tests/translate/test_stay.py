@@ -136,9 +136,10 @@ def test_the_class_of_a_stay(sent: str, code: str) -> None:
 
 def test_who_is_in_charge_is_named() -> None:
     stated = content(adt("A01", EVN, PID, pv1(f7="1^MARTIN^PAUL", f17="2^DURAND^ZOÉ")), "Encounter", "patch")
-    assert [
-        (one["type"][0]["coding"][0]["code"], one["individual"]["display"]) for one in stated["participant"]
-    ] == [("ATND", "PAUL MARTIN"), ("ADM", "ZOÉ DURAND")]
+    assert [(one["type"][0]["coding"][0]["code"], one["individual"]["display"]) for one in stated["participant"]] == [
+        ("ATND", "PAUL MARTIN"),
+        ("ADM", "ZOÉ DURAND"),
+    ]
 
 
 def test_an_admission_without_a_stay_charts_the_patient_and_asks_for_a_person() -> None:

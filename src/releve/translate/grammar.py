@@ -41,6 +41,14 @@ class Grammar:
             return [text for text in field.split(self.repetition) if text and text != NULL]
         return [field]
 
+    def first(self, field: str) -> str:
+        """Return the exact text of the first repetition that says something; "" when none does."""
+        if not field or field == NULL:
+            return ""
+        if self.repetition and self.repetition in field:
+            return next((text for text in field.split(self.repetition) if text and text != NULL), "")
+        return field
+
     def components(self, text: str) -> list[str]:
         """Return the exact text of each component."""
         return text.split(self.component) if self.component else [text]

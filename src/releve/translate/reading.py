@@ -60,7 +60,7 @@ class Reading:
             return None
         if not exact.isdigit():
             grammar = self.grammar
-            exact = grammar.part(grammar.components(grammar.repetitions(exact)[0]), 0)
+            exact = grammar.part(grammar.components(grammar.first(exact)), 0)
             if not exact:
                 return None
         moment = parse_moment(exact, self.zone)

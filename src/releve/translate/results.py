@@ -296,7 +296,7 @@ def _put_details(observation: dict[str, Any], fields: tuple[str, ...], grammar: 
             concept = read_concept(repetition, grammar)
             if concept is not None:
                 observation[element] = concept.json
-    device = read_ei(grammar.repetitions(fields[18])[0], grammar) if grammar.repetitions(fields[18]) else None
+    device = read_ei(grammar.first(fields[18]), grammar)
     if device is not None:
         identifier = {"system": device.system, "value": device.value}
         observation["device"] = {"type": "Device", "identifier": identifier, "display": device.value}
@@ -503,7 +503,7 @@ def _section(code: str) -> orjson.Fragment | None:
 @lru_cache(maxsize=_SECTIONS_MAX)
 def _interpreter(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     """Return OBR-32 (an NDL, its person being subcomponents of the first component) as a Reference by name."""
-    subs = grammar.subcomponents(grammar.components(grammar.repetitions(exact)[0])[0]) if exact else []
+    subs = grammar.subcomponents(grammar.components(grammar.first(exact))[0])
     words = [grammar.text(part) for part in subs[1:3]]
     display = " ".join(word for word in reversed(words) if word) or (grammar.text(subs[0]) if subs else "")
     return _display("Practitioner", display) if display else None

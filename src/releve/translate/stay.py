@@ -90,19 +90,19 @@ def read_stay(pv1: Segment, pv2: Segment | None, stay: Stay, patient_id: str, re
         encounter["class"] = class_
     for index, element in ((4, "type"), (10, "serviceType")):
         if fields[index]:
-            concept = None if fields[index] == NULL else read_concept(grammar.repetitions(fields[index])[0], grammar)
+            concept = None if fields[index] == NULL else read_concept(grammar.first(fields[index]), grammar)
             json = concept.json if concept else None
             encounter[element] = [json] if json is not None and element == "type" else json
     _put_participants(encounter, fields, grammar)
     hospitalization = {}
     for index, element in ((14, "admitSource"), (36, "dischargeDisposition")):
         if fields[index]:
-            concept = None if fields[index] == NULL else read_concept(grammar.repetitions(fields[index])[0], grammar)
+            concept = None if fields[index] == NULL else read_concept(grammar.first(fields[index]), grammar)
             hospitalization[element] = concept.json if concept else None
     if hospitalization:
         encounter["hospitalization"] = hospitalization
     if pv2 is not None and pv2.raw(3):
-        reason = None if pv2.is_null(3) else read_concept(pv2.reps(3)[0], grammar)
+        reason = None if pv2.is_null(3) else read_concept(grammar.first(pv2.raw(3)), grammar)
         encounter["reasonCode"] = [reason.json] if reason else None
     return encounter
 
@@ -219,7 +219,7 @@ def read_place(exact: str, grammar: Grammar) -> Place | None:
     """
     if not exact or exact == NULL:
         return None
-    repetition = grammar.repetitions(exact)[0]
+    repetition = grammar.first(exact)
     parts = grammar.components(repetition)
     ward, room, bed = grammar.part(parts, 0), grammar.part(parts, 1), grammar.part(parts, 2)
     display = " ".join(part for part in (ward, "-".join(part for part in (room, bed) if part)) if part)
