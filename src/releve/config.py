@@ -5,6 +5,7 @@ Read once, at the start; nothing changes it afterwards. `sample` writes the comm
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ class HttpDoor:
 class MllpDoorway:
     """The HL7 v2 door.
 
-    idle_s  a connection that says nothing for so long is closed; senders open a new one when they need it
+    idle_s   a connection that says nothing for so long is closed; senders open a new one when they need it
+    charset  of senders that leave MSH-18 empty, as Python calls it
     """
 
     listen: Listen
@@ -54,6 +56,7 @@ class MllpDoorway:
     message_bytes_max: int
     connections_max: int
     idle_s: float
+    charset: str
 
 
 @dataclass(frozen=True)
@@ -188,14 +191,23 @@ def _http(table: Table, folder: Path) -> HttpDoor:
 
 
 def _mllp(table: Table, folder: Path) -> MllpDoorway:
-    table.only("listen", "certificate", "key", "message_mb_max", "connections_max", "idle_s")
+    table.only("listen", "certificate", "key", "message_mb_max", "connections_max", "idle_s", "charset")
     return MllpDoorway(
         listen=_listen(table, "127.0.0.1:2575"),
         tls=_tls(table, folder),
-        message_bytes_max=int(_positive(table, "message_mb_max", 32) * 2**20),
+        message_bytes_max=int(_positive(table, "message_mb_max", 20) * 2**20),
         connections_max=table.count("connections_max", 512),
         idle_s=_positive(table, "idle_s", 3600),
+        charset=_charset(table),
     )
+
+
+def _charset(table: Table) -> str:
+    name = table.text("charset", "utf-8")
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        table.refuse("charset", f"must be a character set such as utf-8 or iso8859-15; found {name!r}")
 
 
 def _hubs(table: Table) -> tuple[str, ...]:
@@ -264,9 +276,10 @@ listen = "{http or "127.0.0.1:8080"}"  # loopback until told otherwise
 
 [mllp]                     # HL7 v2: point your feeds here
 listen = "{mllp or "127.0.0.1:2575"}"
-# message_mb_max = 32
+# message_mb_max = 20
 # connections_max = 512
 # idle_s = 3600
+# charset = "utf-8"        # of senders that leave MSH-18 empty; iso8859-15 is common
 # certificate = "keys/mllp.pem"
 # key = "keys/mllp.key"
 

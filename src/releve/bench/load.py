@@ -61,15 +61,15 @@ def send_on_many(port: int, frames: Sequence[bytes], connections: int) -> float:
         if not ready:
             raise Refused("bench.silence", f"No answer for {SILENCE_S:g} s after {answered} of {len(frames)} messages.")
         for key, _ in ready:
-            sock = key.fileobj
-            assert isinstance(sock, socket.socket)
-            reply = sock.recv(_REPLY_BYTES)
+            sender = key.fileobj
+            assert isinstance(sender, socket.socket)
+            reply = sender.recv(_REPLY_BYTES)
             if not reply:
                 raise Refused("bench.closed", "The server closed a connection instead of answering.")
             _check(reply)
             answered += 1
             if position < len(frames):
-                sock.sendall(frames[position])
+                sender.sendall(frames[position])
                 position += 1
     took = time.perf_counter() - began
     for sock in sockets:

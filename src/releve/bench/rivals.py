@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
@@ -39,7 +39,7 @@ def serve_python_hl7(sock: socket.socket) -> None:
             writer.close()
 
     async def main() -> None:
-        server = await start_hl7_server(converse, sock=sock)
+        server = await start_hl7_server(converse, sock=sock, encoding="utf-8")
         await server.serve_forever()
 
     asyncio.run(main())
@@ -53,8 +53,7 @@ class _KeepsAndAnswers(asyncio.Protocol):
         self._deframer = Deframer()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
         for part in self._deframer.feed(data):

@@ -54,7 +54,7 @@ async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None
     ready()
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    tasks = [
+    tasks: list[asyncio.Task[object]] = [
         asyncio.create_task(replica.run(), name="replica"),
         asyncio.create_task(_tell_hubs(config, replica), name="hub-states"),
         asyncio.create_task(_watch_services(config, lambda name: 0), name="services"),

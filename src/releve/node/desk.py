@@ -63,6 +63,7 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
         message_bytes_max=config.mllp.message_bytes_max,
         connections_max=config.mllp.connections_max,
         idle_s=config.mllp.idle_s,
+        default_charset=config.mllp.charset,
     )
     inner = AppendDoor(log, config.folder)
     stopping = asyncio.Event()
