@@ -8,10 +8,12 @@ gathered in memory and written at the end of a batch, table by table. It refuses
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,10 @@ _log = logging.getLogger(__name__)
 LOCK_FILE = "views.lock"
 #: Resources kept in memory between batches: the patients and stays of a busy hour; about 3 kB each.
 _HELD_MAX = 8_000
+#: The parameter of numbers that name a person; written at once, for the next event may bear the same number.
+_LINK = "Patient:link"
+#: Resources asked for in one question; SQLite takes 32,766 values.
+_LOOK_AHEAD = 1000
 #: Patient ids whose key is kept in memory: about 200 bytes each.
 _PERSON_KEYS_MAX = 200_000
 #: Kinds of this node's own events that may have to be written back to the centre.
@@ -62,7 +68,7 @@ _COLUMNS = (
     "last_at, last_hlc, last_origin, last_index, json, below, state"
 )
 SQL_HELD = f"SELECT {_COLUMNS} FROM resource WHERE id = ? AND type = ?"  # noqa: S608 - a constant
-SQL_HELD_BY_KEY = f"SELECT {_COLUMNS} FROM resource WHERE key = ?"  # noqa: S608 - a constant
+SQL_HELD_BY_IDS = f"SELECT {_COLUMNS} FROM resource WHERE id IN"  # noqa: S608 - a constant
 SQL_INSERT = f"INSERT INTO resource ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
 SQL_UPDATE = (
     "UPDATE resource SET patient=?, at=?, code=?, status=?, version=?, heard_at=?, source=?, pos=?, first_pos=?, "
@@ -298,6 +304,7 @@ class Archive:
         self._next_key: int = self._sql.execute(top).fetchone()[0] + 1
         self._sources = {(o, s): k for k, o, s in self._sql.execute("SELECT key, origin, sender FROM source")}
         self._held: dict[tuple[int, str], Held] = {}
+        self._absent: set[tuple[int, str]] = set()
         self._person_keys: dict[str, int] = {}
         self._unsure: set[int] = set()
         self._empty()
@@ -311,6 +318,7 @@ class Archive:
         self._bands: set[int] = set()
         self._versions: list[tuple[object, ...]] = []
         self._statements: list[tuple[int, int, int]] = []
+        self._tokens: dict[tuple[str, str, int], bool] = {}
         self._stays: dict[int, tuple[object, ...]] = {}
         self._feeds: dict[tuple[str, str, str], list[int]] = {}
         self._own: list[tuple[object, ...]] = []
@@ -368,11 +376,14 @@ class Archive:
 
     def _fold_in_one(self, events: list[Event]) -> None:
         self._sql.execute("BEGIN IMMEDIATE")
-        for event in events:
-            self._fold_event(event)
-        self._flush()
-        self._commit(events[-1].pos)
-        self._trim()
+        with _no_collection():
+            bodies = [_body(event) for event in events]
+            self._look_ahead(bodies)
+            for event, body in zip(events, bodies, strict=True):
+                self._fold_event(event, body)
+            self._flush()
+            self._commit(events[-1].pos)
+            self._trim()
 
     def _commit(self, position: int) -> None:
         self._sql.executemany(SQL_META, (("position", position), ("origin", self._origin)))
@@ -385,8 +396,11 @@ class Archive:
         self._forget()
 
     def _trim(self) -> None:
+        """Keep patients and stays, which are spoken of again soon; forget results, which are not."""
+        self._held = {name: held for name, held in self._held.items() if name[0] in (PATIENT, ENCOUNTER)}
         if len(self._held) > _HELD_MAX:
             self._held.clear()
+        self._absent.clear()
         if len(self._person_keys) > _PERSON_KEYS_MAX:
             self._person_keys.clear()
 
@@ -405,6 +419,8 @@ class Archive:
         db.executemany(SQL_STATEMENT, self._statements)
         db.executemany(SQL_PERSON_IDENTITY, [(*columns, key) for key, columns in self._identities.items()])
         db.executemany(SQL_PERSON_HEARD, [(at, key) for key, at in self._heard.items()])
+        db.executemany(SQL_INDEX, [token for token, stands in self._tokens.items() if stands])
+        db.executemany(SQL_UNINDEX, [token for token, stands in self._tokens.items() if not stands])
         db.executemany(SQL_STAY, self._stays.values())
         db.executemany(SQL_FEED, [(*feed, count, at) for feed, (count, at) in self._feeds.items()])
         db.executemany(SQL_OWN, self._own)
@@ -414,13 +430,29 @@ class Archive:
             db.execute(SQL_PERSON_BAND, (orjson.dumps(band).decode() if band else None, key))
         self._empty()
 
+    def _look_ahead(self, bodies: list[Body | None]) -> None:
+        """Read the resources of a batch at once: one question for hundreds costs a fifth of hundreds of questions."""
+        held = self._held
+        asked: dict[bytes | str, tuple[int, str]] = {}
+        for body in bodies:
+            for told in body.statements if body is not None else ():
+                name = (TYPE_CODES.get(told.type, 0), told.id)
+                if name not in held:
+                    asked[encode_id(told.id)] = name
+        ids = list(asked)
+        for start in range(0, len(ids), _LOOK_AHEAD):
+            some = ids[start : start + _LOOK_AHEAD]
+            marks = ",".join("?" * len(some))
+            for row in self._sql.execute(f"{SQL_HELD_BY_IDS} ({marks})", some):
+                found = _held(row)
+                held[found.type, decode_id(found.id)] = found
+        self._absent = {name for name in asked.values() if name not in held}
+
     # An event
 
-    def _fold_event(self, event: Event) -> None:
-        try:
-            body = decode_body(event.body)
-        except ValueError as error:
-            self._keep(event, {}, f"record.no-body: {error}")
+    def _fold_event(self, event: Event, body: Body | None) -> None:
+        if body is None:
+            self._keep(event, {}, "record.no-body: the body of this event cannot be read; it is kept whole.")
             return
         origin, hlc = event.origin, event.hlc
         told = body.source
@@ -557,12 +589,16 @@ class Archive:
             if not fold.mention(state, content, place) and held.version:
                 return
         elif told.verb == "movement":
-            held.above = held.above or []
+            if not held.above:
+                held.above = []
+                fold.supersede(state, movements.GIVEN)
             movements.add(held.above, movements.Movement(place, content))
         else:
             self._note_statement(held, event.pos, place[3])
             was_stated = state.is_stated
             if place > state.last:
+                if fold.restates(state, content, place) and held.version:
+                    return
                 fold.patch(state, content, place)
             else:
                 self._refold(held, told, place)
@@ -623,7 +659,7 @@ class Archive:
 
     def _find_id(self, code: int, id_: str) -> Held | None:
         held = self._held.get((code, id_))
-        if held is None:
+        if held is None and (code, id_) not in self._absent:
             row = self._sql.execute(SQL_HELD, (encode_id(id_), code)).fetchone()
             if row is None:
                 return None
@@ -735,9 +771,14 @@ class Archive:
         held.tokens = tokens
         if tokens == known:
             return set()
-        self._sql.executemany(SQL_INDEX, [(*token, held.key) for token in sorted(tokens - known)])
-        self._sql.executemany(SQL_UNINDEX, [(*token, held.key) for token in known - tokens])
-        return tokens ^ known
+        key = held.key
+        changed = tokens ^ known
+        for token in changed:
+            if token[0] == _LINK:
+                self._sql.execute(SQL_INDEX if token in tokens else SQL_UNINDEX, (*token, key))
+            else:
+                self._tokens[token[0], token[1], key] = token in tokens
+        return changed
 
     def _tokens_before(self, held: Held) -> Tokens:
         doc = orjson.loads(self._versions[-1][5])  # type: ignore[arg-type]  # the json that was just replaced
@@ -786,7 +827,7 @@ class Archive:
     def _relate(self, held: Held, changed: Tokens) -> None:
         """Note whether numbers that came or went make a patient the same person as others, or no longer."""
         for param, value in changed:
-            if param == "Patient:link":
+            if param == _LINK:
                 sharers = self._sharers(value) - {held.key}
                 if 0 < len(sharers) <= merges.IDENTIFIER_SHARERS_MAX:  # with more, the number had ceased to link before
                     self._unsure |= {held.key, *sharers}
@@ -861,6 +902,26 @@ class Archive:
             key = self._sources[origin, sender] = len(self._sources) + 1
             self._sql.execute(SQL_SOURCE, (key, origin, sender))
         return key
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold back the search for cycles: a batch makes none, and walking its ten thousands of dicts costs a third of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _body(event: Event) -> Body | None:
+    try:
+        return decode_body(event.body)
+    except ValueError as error:
+        _log.error("event body unreadable", extra={"code": "record.no-body", "pos": event.pos, "reason": str(error)})
+        return None
 
 
 def _deceased(doc: Document) -> str | None:

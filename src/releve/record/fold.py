@@ -89,6 +89,16 @@ def mention(state: State, content: Document, place: Place) -> bool:
     return changed
 
 
+def restates(state: State, content: Document, place: Place) -> bool:
+    """Take in a patch that says nothing new and return True; return False, untouched, when it does say something."""
+    doc, stated = state.doc, state.stated
+    for name, value in content.items():
+        if (stated is not None and name not in stated) or type(value) is dict or doc.get(name) != value:
+            return False
+    state.last = place
+    return True
+
+
 def patch(state: State, content: Document, place: Place) -> None:
     """Apply a merge patch that follows all that were folded before."""
     state.last = place
@@ -102,6 +112,16 @@ def patch(state: State, content: Document, place: Place) -> None:
                 state.stated.add(name)
     state.doc = merge_patch(state.doc, content)
     state.raw = None
+
+
+def supersede(state: State, names: Iterable[str]) -> None:
+    """Note that something above the fold gives these elements: what was mentioned of them no longer counts, ever."""
+    if state.stated is None:
+        return
+    for name in names:
+        if state.mentions.pop(name, None) is not None:
+            del state.doc[name]
+        state.stated.add(name)
 
 
 def put(state: State, raw: bytes, place: Place) -> bool:
@@ -132,6 +152,7 @@ def refold(state: State, statements: Iterable[tuple[str, bytes, Place]]) -> Stat
     statements  (verb, content, place) of every patch and put of this resource
     """
     fresh = State()
+    fresh.stated = set(state.stated or ())  # what was stated once, or superseded, stays so
     for name, place in state.mentions.items():
         fresh.doc[name] = state.doc[name]
         fresh.mentions[name] = place

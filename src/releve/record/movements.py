@@ -25,6 +25,8 @@ PLANS = frozenset({"A05", "A14"})
 ADMISSIONS = frozenset({"A01", "A04", "A05", "A14"})
 TRANSFERS = frozenset({"A02", "A06", "A07", "A21", "A22"})
 DISCHARGES = frozenset({"A03"})
+#: Elements of an Encounter that its movements give as soon as there is one.
+GIVEN = ("status", "period", "location")
 #: What a cancel without an id takes back.
 _CANCELLED_BY = {
     "A11": frozenset({"A01", "A04"}),

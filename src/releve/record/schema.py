@@ -210,11 +210,10 @@ def _absent(path: Path) -> StoreUnable:
 
 
 def encode_id(id_: str) -> bytes | str:
-    """Return an id as it lies in the tables: a UUID as its 16 bytes, any other id as its text."""
-    if len(id_) == 36 and id_[8] == "-" and id_[13] == "-" and id_[18] == "-" and id_[23] == "-":
-        digits = id_.replace("-", "")
+    """Return an id as it lies in the tables: a UUID in lower case as its 16 bytes, any other id as its text."""
+    if len(id_) == 36 and id_[8] == id_[13] == id_[18] == id_[23] == "-":
         try:
-            packed = bytes.fromhex(digits)
+            packed = bytes.fromhex(id_.replace("-", ""))
         except ValueError:
             return id_
         if len(packed) == 16 and id_ == id_.lower():
