@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+from collections.abc import Sequence
 from hashlib import sha256
 
 import uvloop
@@ -13,10 +14,13 @@ from releve.config import Config, Tls
 from releve.doors.append import AppendDoor
 from releve.doors.mllp import MllpDoor
 from releve.errors import WrongUse
-from releve.log import SITE, Body, Draft, Log, encode_body
+from releve.log import SITE, Body, Draft, Event, Ledger, Log, Receipt, encode_body
 from releve.node.folder import signing_key
 from releve.node.intake import Intake
 from releve.node.supervisor import Doors, Ready
+from releve.replica.access import read_accesses
+from releve.replica.link import read_cursors
+from releve.replica.regain import Regained, recover_own_history
 
 
 def run(config: Config, doors: Doors, ready: Ready) -> None:
@@ -24,12 +28,39 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
 
     raises  WrongUse, StoreUnable  the log or its key cannot be used
     """
-    log = Log(config.folder, config.site_id, signing_key(config.folder))
+    key = signing_key(config.folder)
+    log = Log(config.folder, config.site_id, key)
     try:
+        regained = asyncio.run(_regain(config, log, key.public_key().public_bytes_raw()))
+        log.epoch = regained.epoch_to_write
         open_history(log, config.site_name)
         uvloop.run(_serve(config, doors, log, ready))
     finally:
         log.close()
+
+
+async def _regain(config: Config, log: Log, public_key: bytes) -> Regained:
+    """Have this node's own history back from the hubs before anything is written: no number is ever used twice.
+
+    A node that lost its disk, or was put back from a backup, does not know how far it had come; the hubs do. Where they
+    cannot say for certain a new epoch is opened, and the node works at once.
+    """
+
+    async def append_remote(events: Sequence[Event], key: bytes) -> Receipt:
+        return await asyncio.to_thread(log.append_remote_now, events, key)
+
+    ledger = Ledger(config.folder)
+    try:
+        return await recover_own_history(
+            read_accesses(config.folder),
+            config.site_id,
+            public_key,
+            ledger,
+            append_remote,
+            acked=read_cursors(config.folder),
+        )
+    finally:
+        ledger.close()
 
 
 def open_history(log: Log, site_name: str) -> None:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from releve.config import NODE_FILE, check_site_id, sample
 from releve.errors import StoreUnable, WrongUse
+from releve.replica.access import write_request
 
 KEY_FILE = "keys/origin.key"
 SERVICES_FILE = "run/services.json"
@@ -34,7 +35,7 @@ def make_folder(
         for part in ("keys", "run", "reports"):
             (folder / part).mkdir(mode=0o700, exist_ok=True)
         path.write_text(sample(site_id, name or site_id, hubs, http=http, mllp=mllp), "utf-8")
-        _make_key(folder / KEY_FILE)
+        write_request(folder, site_id, name or site_id, _make_key(folder / KEY_FILE))
     except OSError as error:
         raise StoreUnable("init.unwritable", f"{folder} cannot be written: {error.strerror}.") from error
     return path
@@ -77,10 +78,12 @@ def read_state(path: Path) -> object:
     return value
 
 
-def _make_key(path: Path) -> None:
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _make_key(path: Path) -> Ed25519PrivateKey:
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
         file.flush()
         os.fsync(file.fileno())
+    return key
