@@ -26,6 +26,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from releve.clock import Instant
+from releve.doors.fhir_request import FHIR_JSON, base_url_of, negotiated, peer_of, read_form
 from releve.doors.tokens import Holder, Tokens
 from releve.errors import StoreUnable
 from releve.log.audit import AuditEntry
@@ -53,23 +54,18 @@ from releve.wire.fhir import (
 )
 from releve.wire.fhir.dates import parse_span
 from releve.wire.fhir.match import target_of
-from releve.wire.fhir.query import COUNT_DEFAULT, COUNT_MAX, QUERY_BYTES_MAX, Target
+from releve.wire.fhir.query import COUNT_DEFAULT, COUNT_MAX, Target
 
-FHIR_JSON = "application/fhir+json"
 #: Searches at one time; two cores serve a node, and the pages need one.
 SEARCHES_MAX = 2
-#: How long a search form may take to arrive.
-FORM_S_MAX = 10.0
 #: Longest path and query of one request; the query has its own, smaller limit and sentence.
 URL_BYTES_MAX = 32_768
 
 #: The types declared in the CapabilityStatement, besides those that are only there when their source is.
 TYPES_SERVED = ("Patient", *COMPARTMENT, "Location")
 
-_JSON_FORMATS = ("json", "application/json", "application/fhir+json", "text/json")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}", re.ASCII)
-_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 _log = logging.getLogger(__name__)
@@ -172,7 +168,7 @@ class FhirDoor:
     # The way of every request
 
     async def _answer(self, request: Request) -> Response:
-        asked = _Asked(request, self._base_url or _base_url_of(request), [])
+        asked = _Asked(request, self._base_url or base_url_of(request), [])
         try:
             return await self._answer_or_refuse(asked)
         except StoreUnable as error:
@@ -199,13 +195,13 @@ class FhirDoor:
         is_search = request.method == "POST" and len(parts) == 2 and parts[1] == "_search"
         asked.pairs = parse_pairs(request.scope["query_string"])
         if parts == ["metadata"] and is_read:
-            return self._respond(self._metadata(asked), _negotiated(request, asked.pairs))
+            return self._respond(self._metadata(asked), negotiated(request, asked.pairs))
         asked.holder = self._holder(request)
         if is_search:
-            asked.pairs += await _read_form(request)
+            asked.pairs += await read_form(request)
         elif not is_read:
             raise _read_only(request.method)
-        media_type = _negotiated(request, asked.pairs)
+        media_type = negotiated(request, asked.pairs)
         body, headers, status = await self._serve(asked, parts, is_search)
         # Nothing leaves that is not on its way into the trail.
         self._note(asked, "done")
@@ -260,7 +256,7 @@ class FhirDoor:
         authorization = request.headers.get("authorization")
         holder = self._tokens.holder_of(authorization)
         if holder is None:
-            _log.warning("fhir token refused", extra={"code": "fhir.token", "peer": _peer_of(request)})
+            _log.warning("fhir token refused", extra={"code": "fhir.token", "peer": peer_of(request)})
             raise FhirRefusal(
                 401,
                 "login",
@@ -284,7 +280,7 @@ class FhirDoor:
             asked.resource_type,
             asked.resource_id,
             outcome=outcome,
-            peer=_peer_of(asked.request),
+            peer=peer_of(asked.request),
             patient_ids=asked.patient_ids,
             query=asked.query,
         )
@@ -568,69 +564,6 @@ def _is_known(request: Request, version: int) -> bool:
     return "*" in tags or f'"{version}"' in tags
 
 
-def _negotiated(request: Request, pairs: list[tuple[str, str]]) -> str:
-    """Return the media type to answer with.
-
-    raises  FhirRefusal  the client takes nothing that we have: we have JSON
-    """
-    formats = [value for name, value in pairs if name == "_format"]
-    accepted = request.headers.get("accept", "")
-    if formats:
-        wanted = formats[-1].partition(";")[0].strip().lower()
-        # A plus sign that nobody encoded arrives as a space: application/fhir json.
-        if wanted.replace(" ", "+") in _JSON_FORMATS:
-            return FHIR_JSON
-        raise _not_acceptable(formats[-1])
-    kinds = []
-    for part in accepted.split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if any(re.fullmatch(r"q=0(\.0{0,3})?", parameter) for parameter in parameters):
-            continue
-        versions = [parameter for parameter in parameters if parameter.startswith("fhirversion=")]
-        if all(version in ("fhirversion=4.0", "fhirversion=4.0.1") for version in versions):
-            kinds.append(kind)
-    if not accepted.strip() or {"*/*", "application/*", FHIR_JSON} & set(kinds):
-        return FHIR_JSON
-    if {"application/json", "text/json"} & set(kinds):
-        return "application/json"
-    raise _not_acceptable(accepted)
-
-
-async def _read_form(request: Request) -> list[tuple[str, str]]:
-    """Return the parameters of a search form."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in ("", "application/x-www-form-urlencoded"):
-        raise FhirRefusal(
-            415,
-            "not-supported",
-            "fhir.form",
-            f"A search by POST is a form (application/x-www-form-urlencoded); {quoted(kind)} came.",
-        )
-    content = bytearray()
-    try:
-        async with asyncio.timeout(FORM_S_MAX):
-            async for piece in request.stream():
-                content += piece
-                if len(content) > QUERY_BYTES_MAX:
-                    break
-    except TimeoutError:
-        raise _invalid("fhir.form-too-slow", f"The search form did not arrive within {FORM_S_MAX:.0f} s.") from None
-    return parse_pairs(bytes(content).strip())
-
-
-def _base_url_of(request: Request) -> str:
-    """Return the address that the client used; a Host that is none is replaced by the socket's own."""
-    host = request.headers.get("host", "")
-    if not _HOST.fullmatch(host):
-        name, port = request.scope.get("server") or ("localhost", 80)
-        host = f"{name}:{port}"
-    return f"{request.url.scheme}://{host}/fhir"
-
-
-def _peer_of(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
 def _link(url: str, pairs: list[tuple[str, str]]) -> str:
     return f"{url}?{encode_pairs(pairs)}" if pairs else url
 
@@ -668,12 +601,6 @@ def _absent(kind: str, ident: str) -> FhirRefusal:
 def _no_interaction() -> FhirRefusal:
     return FhirRefusal(
         404, "not-supported", "fhir.interaction", "There is no such interaction here; /metadata lists those there are."
-    )
-
-
-def _not_acceptable(what: str) -> FhirRefusal:
-    return FhirRefusal(
-        406, "not-supported", "fhir.format", f"Answers are JSON (application/fhir+json); {quoted(what)} was asked for."
     )
 
 
