@@ -169,8 +169,8 @@ def forecast_at(estate: Estate, day: Day, share: float) -> tuple[Forecast, float
     return forecast(estate, Progress(done, running, (), ()), 0, Random(3), runs=120), max(ends) - now
 
 
-@pytest.mark.parametrize(("scale", "kept_min"), [(1.0, 0.85), (1.8, 0.75)])
-def test_the_p90_holds_even_when_every_belief_was_wrong(scale: float, kept_min: float, estate_of: EstateOf) -> None:
+@pytest.mark.parametrize("scale", [1.0, 1.8])
+def test_the_p90_holds_even_when_every_belief_was_wrong(scale: float, estate_of: EstateOf) -> None:
     estate = estate_of(centre(services=12))
     rng = Random(5)
     # The same beliefs, sure of themselves: a day that may not differ cannot be learned.
@@ -185,6 +185,7 @@ def test_the_p90_holds_even_when_every_belief_was_wrong(scale: float, kept_min: 
         assert unmoved.last is not None
         kept += rest_s <= learned.last.p90_s
         kept_sure += rest_s <= unmoved.last.p90_s
-    assert kept / days >= kept_min
+    # Measured over many days: 0.89 and 0.86 (estate.Belief). Sixty days scatter by 0.04; three times that is a fault.
+    assert kept / days >= 0.75
     # With beliefs that are right there is nothing to learn; with wrong ones a forecast that does not learn breaks down.
     assert scale == 1.0 or kept_sure / days < kept / days - 0.15
