@@ -259,11 +259,17 @@ class Log:
         new = [event for event in events if event.seq > head.seq]
         if first.origin not in self._keys:
             self._know(first.origin, remote.public_key)
-        rows = []
-        for event in new:
-            self._pos += 1
-            rows.append((self._pos, *msgspec.structs.astuple(event)[:-1]))
-        self._db.executemany(SQL_INSERT, rows)
+        rows = [(self._pos + n, *msgspec.structs.astuple(event)[:-1]) for n, event in enumerate(new, 1)]
+        self._db.execute("SAVEPOINT remote")  # what another origin did wrong must not undo our own events beside it
+        try:
+            self._db.executemany(SQL_INSERT, rows)
+        except sqlite3.IntegrityError:
+            self._db.execute("ROLLBACK TO remote")
+            self._db.execute("RELEASE remote")
+            name = f"{first.origin}/{first.epoch}/{first.channel}"
+            return PeerError("log.doubled", f"{name}: an event's id is held under another number. None was kept.")
+        self._db.execute("RELEASE remote")
+        self._pos += len(new)
         if new:
             head.seq, head.hash = new[-1].seq, new[-1].hash
             self._clock.hear(max(event.hlc for event in new))
