@@ -301,7 +301,7 @@ class Accounts:
         row = self._db.execute("SELECT failures, last_at FROM attempt WHERE place = ?", (place,)).fetchone()
         if row is None:
             return 0
-        failures, last_at = row
+        failures, last_at = int(row[0]), int(row[1])
         since_s = (self._now() - last_at) / 1_000_000
         if failures < FREE_ATTEMPTS or since_s > FORGET_S:
             return 0

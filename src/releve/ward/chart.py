@@ -26,7 +26,7 @@ from releve.ward.trend import POINTS_MAX, TREND, Trend, draw
 
 #: Rows of results on one chart; older ones are behind each result's own page.
 RESULTS_MAX = 400
-_NUMBER_MARKS = frozenset("0123456789.,<>=+-≤≥ ")
+_NUMBER_MARKS = frozenset("0123456789.,<>=+-–≤≥ ")
 
 
 class Flag(msgspec.Struct, frozen=True, gc=False):
@@ -148,13 +148,13 @@ class Teller:
 
     def range(self, point: Point) -> str:
         """3,5 – 5,1; < 5; or the laboratory's own words."""
-        if point.range_text:
-            return self.value(point.range_text)
+        if point.range_text and not _NUMBER_MARKS.issuperset(point.range_text):
+            return point.range_text
         low = self.w.number(f"{point.low:g}") if point.low is not None else ""
         high = self.w.number(f"{point.high:g}") if point.high is not None else ""
         if low and high:
             return f"{low} – {high}"
-        return f"≥ {low}" if low else f"≤ {high}" if high else ""
+        return f"≥ {low}" if low else f"≤ {high}" if high else self.value(point.range_text)
 
 
 async def chart_page(station: Station, request: Request, visitor: Visitor) -> Response:
