@@ -48,12 +48,13 @@ class Sent(msgspec.Struct, frozen=True, tag="sent"):
     at: float
 
 
-class Answered(msgspec.Struct, frozen=True, tag="answered"):
-    """The answer came: AA means that the other side promised to keep it."""
+class Answered(msgspec.Struct, frozen=True, tag="answered", omit_defaults=True):
+    """The answer came: AA means that the other side promised to keep it. again: to a message sent once more."""
 
     control_id: str
     code: str
     at: float
+    again: bool = False
 
 
 class Entry(msgspec.Struct):
@@ -94,9 +95,9 @@ class Account:
         self._add(line)
         return line
 
-    def answered(self, control_id: str, code: str) -> None:
+    def answered(self, control_id: str, code: str, *, again: bool = False) -> None:
         """Write down the answer that came."""
-        self._add(Answered(control_id, code, time.time()))
+        self._add(Answered(control_id, code, time.time(), again))
 
     def close(self) -> None:
         """Close the file."""
@@ -149,14 +150,14 @@ class Sender:
     async def repeat_last(self) -> None:
         """Send the last message once more, as a sender does whose ACK was lost: it must change nothing."""
         if self._last is not None:
-            await self._until_answered(*self._last)
+            await self._until_answered(*self._last, again=True)
 
     async def send_again(self, entries: Iterable[Entry]) -> None:
         """Send what had no answer before a restart, under the same control ids."""
         for entry in entries:
             await self._until_answered(entry.sent.control_id, entry.raw)
 
-    async def _until_answered(self, control_id: str, raw: bytes) -> str:
+    async def _until_answered(self, control_id: str, raw: bytes, *, again: bool = False) -> str:
         while True:
             self.tries += 1
             try:
@@ -168,6 +169,6 @@ class Sender:
             if field(answer, "MSA", 2) != control_id:
                 await self._line.close()  # an answer to another message says nothing about this one
             elif code in ("AA", "CA", "AR", "CR"):
-                self._account.answered(control_id, code)
+                self._account.answered(control_id, code, again=again)
                 return code
             await asyncio.sleep(RETRY_PAUSE_S)

@@ -166,9 +166,7 @@ def _name(event: Kept) -> str:
 
 def _check_centre(verdict: HospitalVerdict, entries: Sequence[Entry], centre: Centre) -> None:
     """What the hospital's own feeds and people said must be in the record application once, or refused by it."""
-    for entry in entries:
-        if not entry.is_acknowledged or entry.sent.sender in ("DPI", "SIL"):
-            continue  # the centre's own messages are not sent back to it
+    for entry in _owed(entries):
         verdict.owed += 1
         control_id = entry.sent.control_id
         copies = _copies_at(centre, entry)
@@ -180,6 +178,20 @@ def _check_centre(verdict: HospitalVerdict, entries: Sequence[Entry], centre: Ce
             verdict.refused += 1
         else:
             verdict.missing_at_centre.append(f"{control_id} is neither accepted nor refused by the record application")
+
+
+def not_back(entries: Sequence[Entry], centre: Centre) -> list[str]:
+    """Return the control ids of what was acknowledged and is neither accepted nor refused at the centre."""
+    return [
+        entry.sent.control_id
+        for entry in _owed(entries)
+        if not _copies_at(centre, entry) and entry.sent.control_id not in centre.refused
+    ]
+
+
+def _owed(entries: Sequence[Entry]) -> list[Entry]:
+    """Return what is owed to the record application; its own messages and the laboratory's are not sent back."""
+    return [entry for entry in entries if entry.is_acknowledged and entry.sent.sender not in ("DPI", "SIL")]
 
 
 def _copies_at(centre: Centre, entry: Entry) -> int:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 import nats
 import zstandard
+from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from releve.replica.enrolment import steward_tls
@@ -74,12 +75,29 @@ def read_log(folder: Path) -> Holding:
     return Holding(events, faults + list(_breaks(events)))
 
 
-async def read_hub(folder: Path, url: str) -> Holding:
-    """Return what a hub's streams hold, asked of its server under the steward's credential."""
+async def hub_heads(folder: Path, url: str) -> dict[tuple[str, int, str], int]:
+    """Return the last number of each channel in a hub, as its server counts them."""
+    client = await _as_steward(folder, url)
+    try:
+        heads = {}
+        for info in await client.jetstream().streams_info():
+            _, origin, channel, *epoch = str(info.config.name).split("_")
+            heads[origin, int(epoch[0].removeprefix("e")) if epoch else 1, channel] = int(info.state.last_seq)
+        return heads
+    finally:
+        await client.close()
+
+
+async def _as_steward(folder: Path, url: str) -> Client:
     seed = (folder / "keys" / "steward.seed").read_text()
-    client = await nats.connect(
+    return await nats.connect(
         url, tls=steward_tls(folder), tls_handshake_first=True, nkeys_seed_str=seed, name="checker", connect_timeout=5
     )
+
+
+async def read_hub(folder: Path, url: str) -> Holding:
+    """Return what a hub's streams hold, asked of its server under the steward's credential."""
+    client = await _as_steward(folder, url)
     events, faults = [], []
     try:
         stream_context = client.jetstream()
@@ -89,7 +107,8 @@ async def read_hub(folder: Path, url: str) -> Holding:
                 try:
                     stored = await stream_context.get_msg(stream, seq, direct=True)
                 except NotFoundError:
-                    faults.append(f"{stream}: number {seq} is missing in the stream")
+                    origin, channel = stream.split("_")[1:3]
+                    faults.append(f"{origin}/{channel}: number {seq} is missing in the stream")
                     continue
                 _version, *fields, _signature = msgspec.msgpack.decode(stored.data or b"")
                 events.append(_kept(fields, {}))

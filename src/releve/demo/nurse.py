@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -58,6 +58,7 @@ class Nurse:
 
     fhir        the own node's FHIR door, which bedside devices and portals read
     neighbours  (base URL, name of the account there) of other nodes where this person may sign in too
+    on_read     called with site, waiting time and whether the read is as it should be
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Nurse:
         fhir: Fhir,
         neighbours: Sequence[tuple[str, str]],
         rng: Random,
+        on_read: Callable[[str, float, bool], None] = lambda site, took_ms, is_counted: None,
     ) -> None:
         self.site = site
         self.timings: list[Timing] = []
@@ -84,6 +86,7 @@ class Nurse:
         self._rng = rng
         self._written = 0
         self._patients: list[str] = []
+        self._on_read = on_read
 
     async def read_on(self, watch: Watch, ending: asyncio.Event, pause_s: float) -> None:
         """Read ward lists, charts and results until the end of the night."""
@@ -99,6 +102,7 @@ class Nurse:
         was_down = was_down or self.site in watch.own_down
         timing = Timing(at, took_ms, is_served, phase, was_down)
         self.timings.append(timing)
+        self._on_read(self.site, took_ms, is_served or was_down)
         if not is_served:
             for url in self._neighbours:
                 if await self._try(url):

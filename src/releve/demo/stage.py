@@ -190,7 +190,7 @@ def _equip(stage: Stage, ward: Ward) -> None:
             probe = place.probe.format(port=stage.ports[place.id])
             lines += ["[[service]]", f'id = "{place.id}"', f'name = "{place.fr}"', f'probe = "{probe}"', ""]
     lines += ["[[writeback]]", 'name = "dossier"', f'to = "mllp://{HOST}:{stage.ports["engine"]}"']
-    lines += ['not_from = ["DPI|CENTRE", "SIL|CENTRE"]', ""]
+    lines += [f'forwards = ["GAM|{hospital.id}", "AUTOMATE|{hospital.id}"]', ""]
     path.write_text("\n".join(lines), "utf-8")
     write_request(ward.folder, hospital.id, hospital.name, signing_key(ward.folder))
 

@@ -92,8 +92,13 @@ class View:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Stop drawing; what is told afterwards is a line."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
 
     @property
     def elapsed_s(self) -> float:
@@ -110,6 +115,19 @@ class View:
         self._sentences.append((self.elapsed_s, sentence))
         if self._live is None:
             self.console.print(f"{self.elapsed_s:6.1f} s  {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+    def on_read(self, site: str, took_ms: float, is_well: bool) -> None:
+        """Somebody read something; while the centre is away it is counted."""
+        row = self.rows[site]
+        row.recent_ms.append(took_ms)
+        if self._phase == "cut":
+            row.reads += 1
+            row.failed += not is_well
+
+    def name_of(self, unit: str) -> str:
+        """Return what a program of the centre is called in the reader's language."""
+        place = next(place for place in PLACES if place.id == unit)
+        return place.fr if self.lang == "fr" else place.en
 
     def _draw(self) -> RenderableType:
         title = Text.assemble(

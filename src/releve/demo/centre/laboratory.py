@@ -64,7 +64,7 @@ class Laboratory:
         await sender.send_again(entry for entry in before if not entry.code)
         rng = room.rng(f"laboratory {hospital} {len(before)}")
         number = len(before)
-        while True:
+        while not room.is_quiet("laboratory"):
             await asyncio.sleep(room.pace_s)
             stays = await self._worklist(hospital)
             if not stays:

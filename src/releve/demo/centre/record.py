@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS result (
 CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, patient TEXT, text TEXT, control_id TEXT);
 CREATE TABLE IF NOT EXISTS booking (visit TEXT PRIMARY KEY, hospital TEXT, status TEXT, stay TEXT);
 """
+_QUIET_LOOK_S = 0.3
 #: The patients whom the record application booked into a hospital: the laboratory reads its worklist the same way.
 SQL_WORKLIST = "SELECT stay FROM booking WHERE status = 'in-progress' AND hospital = ?"
 
@@ -172,6 +173,12 @@ async def _book(room: Room, hospital: str, database: Client, stopping: asyncio.E
     await desk.work(room.pace_s, stopping)
 
 
+async def _watch_quiet(room: Room, stopping: asyncio.Event) -> None:
+    while not room.is_quiet("record"):  # noqa: ASYNC110 - a file of another process, not an event of this one
+        await asyncio.sleep(_QUIET_LOOK_S)
+    stopping.set()
+
+
 async def _check(room: Room) -> Client:
     """Authenticate, connect, make the tables."""
     await authenticate(room, "record")
@@ -190,6 +197,7 @@ async def _serve(room: Room, database: object, opened: Callable[[], None]) -> No
     server = await listen(HOST, room.ports["record"], application.take)
     opened()
     async with server, asyncio.TaskGroup() as group:
+        group.create_task(_watch_quiet(room, stopping))
         for hospital in room.hospitals:
             group.create_task(_book(room, hospital, database, stopping))
         await server.serve_forever()

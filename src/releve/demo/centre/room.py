@@ -50,6 +50,10 @@ class Room(msgspec.Struct, frozen=True):
         """The folder as a path."""
         return Path(self.folder)
 
+    def is_quiet(self, program: str) -> bool:
+        """True when the night wants this sender to invent nothing more."""
+        return (self.path / "run" / f"{program}.quiet").exists()
+
     def rng(self, program: str) -> Random:
         """Return the random source of a program."""
         return Random(f"{self.seed}:{program}")  # noqa: S311 - invented people, not secrets
