@@ -24,7 +24,8 @@ GRAMMAR = grammar_of(parse(text("PID|1")))
 )
 def test_who_gave_a_number_becomes_a_system(authority: str, system: str) -> None:
     number = read_cx(f"42^^^{authority}^PI", GRAMMAR)
-    assert number == Number(system, "42", "PI")
+    assert number is not None
+    assert (number.system, number.value, number.type) == (system, "42", "PI")
 
 
 def test_a_number_without_a_value_is_none() -> None:
@@ -52,3 +53,12 @@ def test_the_naming_number_is_the_first_pi_or_mr_then_the_first_that_is_no_ins()
     assert account == naming([ins, account])
     assert ins == naming([ins])
     assert naming([]) is None
+
+
+def test_the_short_name_of_an_authority_is_kept_beside_its_oid_for_receivers_that_compare_it() -> None:
+    named = read_cx("42^^^CHU&1.2.250.1.99&ISO^PI", GRAMMAR)
+    assert named is not None
+    assert named.fhir()["assigner"] == {"display": "CHU"}
+    bare = read_cx("42^^^CHU^PI", GRAMMAR)
+    assert bare is not None
+    assert "assigner" not in bare.fhir()

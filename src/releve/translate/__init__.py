@@ -11,6 +11,7 @@ Pure: no socket, no disk, no clock. It knows no state of the record: what a stay
 end is folded elsewhere. Source: HL7 v2.5.1; HL7 v2-to-FHIR (August 2025); IHE PAM France 2.11; FHIR R4.
 """
 
+from releve.translate.outbound import Station, outbound
 from releve.translate.translation import Translation, translate
 
-__all__ = ["Translation", "translate"]
+__all__ = ["Station", "Translation", "outbound", "translate"]

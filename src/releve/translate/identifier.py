@@ -33,8 +33,9 @@ _NAMING_TYPES = ("PI", "MR")
 class Number(msgspec.Struct, frozen=True, gc=False):
     """One identifier as it was given.
 
-    system  who gave it: urn:oid:…, urn:uuid:…, a URI, or urn:id:<namespace>
-    type    table 0203: "PI", "AN", "INS"…; "" when the sender says none
+    system     who gave it: urn:oid:…, urn:uuid:…, a URI, or urn:id:<namespace>
+    type       table 0203: "PI", "AN", "INS"…; "" when the sender says none
+    namespace  the short name of who gave it, when the system does not hold it: what older receivers compare
     """
 
     system: str
@@ -42,6 +43,7 @@ class Number(msgspec.Struct, frozen=True, gc=False):
     type: str
     starts: str = ""
     ends: str = ""
+    namespace: str = ""
 
     @property
     def is_ins(self) -> bool:
@@ -57,6 +59,8 @@ class Number(msgspec.Struct, frozen=True, gc=False):
             identifier["type"] = _type_fragment(_INS_CODES.get(self.system, self.type))
         identifier["system"] = self.system
         identifier["value"] = self.value
+        if self.namespace:
+            identifier["assigner"] = {"display": self.namespace}
         if self.starts or self.ends:
             period = {"start": self.starts, "end": self.ends}
             identifier["period"] = {key: value for key, value in period.items() if value}
@@ -70,12 +74,12 @@ def read_cx(exact: str, grammar: Grammar) -> Number | None:
     if not value:
         return None
     count = len(parts)
-    system = authority(parts[3] if count > 3 else "", grammar)
+    system, namespace = _authority(parts[3] if count > 3 else "", grammar)
+    kind = grammar.part(parts, 4)
     if count <= 6:
-        return Number(system, value, grammar.part(parts, 4))
-    return Number(
-        system, value, grammar.part(parts, 4), parse_date(grammar.part(parts, 6)), parse_date(grammar.part(parts, 7))
-    )
+        return Number(system, value, kind, "", "", namespace)
+    starts, ends = parse_date(grammar.part(parts, 6)), parse_date(grammar.part(parts, 7))
+    return Number(system, value, kind, starts, ends, namespace)
 
 
 def read_ei(exact: str, grammar: Grammar) -> Number | None:
@@ -102,10 +106,17 @@ def read_nested_ei(exact: str, grammar: Grammar) -> Number | None:
     return Number(_system(*_three(parts[1:4], grammar), grammar), value, "") if value else None
 
 
-@lru_cache(maxsize=_AUTHORITIES_MAX)
 def authority(exact: str, grammar: Grammar) -> str:
     """Return the system that an HD names, its parts being subcomponents; the sending facility when it names none."""
-    return _system(*_three(grammar.subcomponents(exact)[:3], grammar), grammar)
+    return _authority(exact, grammar)[0]
+
+
+@lru_cache(maxsize=_AUTHORITIES_MAX)
+def _authority(exact: str, grammar: Grammar) -> tuple[str, str]:
+    """Return the system that an HD names, and its namespace when the system does not hold it."""
+    namespace, universal, kind = _three(grammar.subcomponents(exact)[:3], grammar)
+    system = _system(namespace, universal, kind, grammar)
+    return system, "" if system in (urn(namespace), f"urn:oid:{namespace}", urn("")) else namespace
 
 
 def naming(numbers: list[Number]) -> Number | None:

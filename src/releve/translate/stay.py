@@ -67,7 +67,7 @@ def identify_stay(pv1: Segment | None, pid: Segment, patient_id: str, reading: R
         for repetition in grammar.repetitions(field)[:1]:
             number = read_cx(repetition, grammar)
             if number is not None:
-                numbers.append(number if number.type else Number(number.system, number.value, kind))
+                numbers.append(number if number.type else msgspec.structs.replace(number, type=kind))
     if numbers:
         return Stay(computed_id("Encounter", numbers[0].system, numbers[0].value), numbers)
     if pv1.get(2) in ("N", ""):
