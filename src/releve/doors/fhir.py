@@ -62,7 +62,7 @@ SEARCHES_MAX = 2
 URL_BYTES_MAX = 32_768
 
 #: The types declared in the CapabilityStatement, besides those that are only there when their source is.
-TYPES_SERVED = ("Patient", *COMPARTMENT, "Location")
+TYPES_SERVED = ("Patient", *COMPARTMENT)
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}", re.ASCII)

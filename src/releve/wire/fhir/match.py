@@ -63,6 +63,17 @@ def _test_of(criterion: Criterion, zone: tzinfo, now: Instant) -> Callable[[Any]
             (span := span_of(value, zone)) is not None
             and any(holds(moment.prefix, moment.span, span, now) for moment in moments)
         )
+    if criterion.modifier == "identifier":
+        # Senders name orders and places by number alone; nothing of their own stands here to point at.
+        numbers = [value for value in sought if isinstance(value, Token)]
+        return lambda value: (
+            isinstance(value, dict)
+            and any(
+                _is_token(number, system, code)
+                for system, code in codes_of(value.get("identifier"))
+                for number in numbers
+            )
+        )
     if parameter.kind == "reference":
         targets = {(value.type, value.id) for value in sought if isinstance(value, Target)}
         return lambda value: (found := target_of(value)) in targets or ("", found[1]) in targets

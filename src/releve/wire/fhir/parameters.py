@@ -105,7 +105,9 @@ _TYPES: dict[str, tuple[Parameter, ...]] = {
         _reference("based-on", "basedOn", to=("ServiceRequest",), url="Observation-based-on"),
         _reference("performer", "performer", to=_WHO, url="Observation-performer"),
         _reference("has-member", "hasMember", to=("Observation",), url="Observation-has-member"),
-        _reference("derived-from", "derivedFrom", to=("Observation",), url="Observation-derived-from"),
+        _reference(
+            "derived-from", "derivedFrom", to=("Observation", "DocumentReference"), url="Observation-derived-from"
+        ),
         _token("value-concept", "valueCodeableConcept", url="Observation-value-concept"),
         _string("value-string", "valueString", "valueCodeableConcept.text", url="Observation-value-string"),
     ),

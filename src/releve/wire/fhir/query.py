@@ -42,7 +42,7 @@ _MODIFIERS = {
     "string": ("exact", "contains", "missing"),
     "token": ("not", "text", "missing"),
     "date": ("missing",),
-    "reference": ("missing",),
+    "reference": ("identifier", "missing"),
 }
 #: Known to the standard and harmless to leave undone, or done by the door before the search is read.
 _WITHOUT_EFFECT = ("_format", "_pretty", "_totalMethod")
@@ -75,7 +75,7 @@ Value = Token | Moment | Target | str | bool
 class Criterion(msgspec.Struct, frozen=True):
     """One condition; its values are alternatives.
 
-    modifier  "", "exact", "contains", "not", "text" or "missing"
+    modifier  "", "exact", "contains", "not", "text", "identifier" or "missing"
     chained   a condition on the resource that the reference points at, of type `onto`; values is empty then
     """
 
@@ -332,9 +332,9 @@ def _criterion(parameter: Parameter, modifier: str, value: str, zone: tzinfo, ba
         raise _invalid("fhir.values", f"{quoted(parameter.name)} has {len(parts)} values; the limit is {VALUES_MAX}.")
     if parameter.kind == "date":
         return Criterion(parameter, modifier, tuple(_moment(parameter, part, zone) for part in parts))
-    if parameter.kind == "reference":
+    if parameter.kind == "reference" and not modifier:
         return Criterion(parameter, modifier, tuple(_target(parameter, part, base_url) for part in parts))
-    if parameter.kind == "token" and modifier != "text":
+    if modifier == "identifier" or (parameter.kind == "token" and modifier != "text"):
         return Criterion(parameter, modifier, tuple(_token(part) for part in parts))
     texts = tuple(_unescaped(part) for part in parts)
     if modifier != "exact" and not all(map(folded, texts)):
