@@ -86,9 +86,7 @@ class House:
             ("cora", "Cora Cellule", "crisis"),
         ):
             self.accounts.add(name, display, role, PASSWORD)
-        self.feeds = FeedWatch(
-            self.views.feeds, [FeedRule("LAB|H01", "Laboratoire", 300)], "H01", now=lambda: self.now
-        )
+        self.feeds = FeedWatch(self.views.feeds, [FeedRule("LAB|H01", "Laboratoire", 300)], "H01", now=lambda: self.now)
         self.screen = Screen(
             Site("H01", "Hôpital d'essai"),
             visitor=self.accounts.find,
