@@ -18,7 +18,7 @@ def test_the_file_that_init_writes_works_as_it_is(tmp_path: Path) -> None:
     assert config.http.listen == Listen("127.0.0.1", 8080)
     assert config.mllp.listen == Listen("127.0.0.1", 2575)
     assert config.hubs == ("tls://a:4222", "tls://b:4222")
-    assert config.production is True
+    assert config.production is False
 
 
 def test_every_commented_line_of_the_sample_works_when_it_is_uncommented(tmp_path: Path) -> None:

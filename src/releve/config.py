@@ -267,7 +267,7 @@ def sample(site_id: str, name: str, hubs: tuple[str, ...] = (), *, http: str = "
 id = "{site_id}"             # 1 to 16 letters and digits; never change it: it signs this node's history
 name = {_quoted(name)}
 # zone = "Europe/Paris"    # HL7 v2 times without an offset are local times of this zone
-# production = true        # false also accepts messages marked as tests (MSH-11 = T)
+production = false         # true on the day it serves patients: test messages (MSH-11 = T) are then kept, not charted
 
 [http]                     # pages for staff, /fhir/, /status, /healthz, /metrics
 listen = "{http or "127.0.0.1:8080"}"  # loopback until told otherwise

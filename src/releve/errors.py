@@ -3,7 +3,7 @@
     ReleveError
     ├── WrongUse        a person gave a wrong file, folder, port or argument: one sentence, exit code 2
     ├── Refused         the answer is no (lost, broken, refused): exit code 1
-    ├── StoreUnable     the disk could not keep it: nothing was acknowledged, the sender may try again
+    ├── StoreUnable     the disk could not keep it: nothing was acknowledged, it may be sent again; exit code 2
     └── PeerError       a peer broke its protocol: answer it, keep its bytes, go on
 
 Our own misuse is an assertion, not an error of this tree.
@@ -39,6 +39,8 @@ class Refused(ReleveError):
 
 class StoreUnable(ReleveError):
     """The disk could not keep what was given; nothing of it was acknowledged and it may be sent again."""
+
+    exit_code = 2
 
 
 class PeerError(ReleveError):

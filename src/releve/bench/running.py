@@ -27,6 +27,13 @@ class RunningNode:
     folder: Path
     http_port: int
     mllp_port: int
+    pid: int
+
+    def posts(self) -> list[tuple[str, int]]:
+        """Return (name, process id) of the posts that live, as they name themselves to the kernel."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        names = [(_name(int(child)), int(child)) for child in children]
+        return [(name, pid) for name, pid in names if name]
 
 
 @contextlib.contextmanager
@@ -46,7 +53,7 @@ def running_node(folder: Path, site: str = "H01") -> Iterator[RunningNode]:
         ready = _READY.match(line)
         if ready is None:
             raise Refused("bench.node", f"The node in {folder} did not start: it said {line!r}.")
-        yield RunningNode(folder, int(ready[1]), int(ready[2]))
+        yield RunningNode(folder, int(ready[1]), int(ready[2]), process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -68,3 +75,13 @@ def running_rival(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         finally:
             process.kill()
             process.join()
+
+
+def _name(pid: int) -> str:
+    """Return what a process is called, "" when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/comm").read_text().strip()
+        is_gone = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return ""
+    return "" if is_gone else text.removeprefix("releve-")

@@ -33,6 +33,7 @@ _STOP_WAIT_S = 15.0
 _PAUSE_FIRST_S = 0.2
 _PAUSE_MAX_S = 10.0
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 
 Ready = Callable[[], None]
 
@@ -209,6 +210,7 @@ def _live(post: Post, config: Config, doors: Doors, writing: int) -> None:
     """Be a post: in the child, never returns."""
     parent = os.getppid()
     _die_with_parent(parent)
+    _call_oneself(f"releve-{post.name}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if post.nice:
@@ -238,3 +240,9 @@ def _die_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)  # it was killed before we asked
+
+
+def _call_oneself(name: str) -> None:
+    """Tell the kernel a name, so that `ps` and `top` show which post is which."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NAME, name.encode()[:15])
