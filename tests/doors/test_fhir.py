@@ -401,6 +401,12 @@ def test_who_saw_a_record_is_answered_as_audit_events(node: Node) -> None:
     assert event["entity"][0]["what"]["reference"] == f"Patient/{ALICE}"
     outcome(node.get("/AuditEvent/9999"), 404, "fhir.not-found")
     outcome(node.get("/AuditEvent"), 400, "fhir.too-costly")
+    outcome(node.get(f"/AuditEvent?patient={ALICE}&_id=1"), 400, "fhir.audit-search")
+    assert "date" in outcome(
+        node.get(f"/AuditEvent?patient={ALICE}&date=2024", headers={"prefer": "handling=strict"}),
+        400,
+        "fhir.unknown-parameter",
+    )
 
 
 @pytest.mark.peer
@@ -508,15 +514,59 @@ def test_a_form_that_is_none_or_too_long_is_refused(standing: Node) -> None:
 
 
 @pytest.mark.peer
-def test_a_fault_of_ours_is_an_outcome_without_details(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_is_an_outcome_without_details(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("Lefèvre")
 
     monkeypatch.setattr(door_module, "search", broken)
     response = node.get("/Patient?family=x")
     outcome(response, 500, "fhir.failed")
-    assert "Lef" not in response.text
+    (line,) = caplog.records
+    assert (line.message, line.reason) == ("fhir request failed", "RuntimeError")  # type: ignore[attr-defined]  # extra
+    assert line.where.startswith("test_fhir.py:")  # type: ignore[attr-defined]  # extra
+    assert "Lef" not in response.text + caplog.text
     assert node.get("/Observation/hb-1").status_code == 200
+
+
+@pytest.mark.peer
+def test_too_many_searches_at_once_are_told_to_come_back(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_module, "SEARCHES_MAX", 0)
+    monkeypatch.setattr(door_module, "SEARCHES_WAITING_MAX", 0)
+    outcome(node.get("/Patient?family=x"), 503, "fhir.busy")
+    assert node.get("/Observation/hb-1").status_code == 200
+
+
+@pytest.mark.peer
+def test_searches_from_many_sides_at_once_are_all_answered(node: Node) -> None:
+    answers: list[list[str]] = []
+
+    def ask() -> None:
+        with httpx.Client(headers=node.client.headers, timeout=30) as client:
+            for _ in range(10):
+                answers.append(ids(client.get(f"{node.base}/Observation?patient={ALICE}").json()))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [["hb-0", "hb-1", "hb-2", "hb-3", "hb-4"]] * 80
+    assert node.audit.verify() == []
+    assert len(node.audit.reads_of(ALICE)) == 80
+
+
+@pytest.mark.peer
+def test_a_client_that_goes_away_in_the_middle_of_its_form_harms_nobody(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = ("127.0.0.1", node.socket.getsockname()[1])
+    with socket.create_connection(address) as peer:
+        head = f"POST /fhir/Patient/_search HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {node.bearer}\r\n"
+        peer.sendall(f"{head}Content-Length: 100\r\n\r\nfamily=".encode())
+    assert node.get("/Observation/hb-1").status_code == 200
+    assert caplog.records == []
 
 
 @pytest.mark.peer

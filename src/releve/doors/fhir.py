@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from email.utils import formatdate
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -58,6 +59,8 @@ from releve.wire.fhir.query import COUNT_DEFAULT, COUNT_MAX, Target
 
 #: Searches at one time; two cores serve a node, and the pages need one.
 SEARCHES_MAX = 2
+#: Searches that may wait for a thread; beyond it a client is told to come back, and the pages keep their memory.
+SEARCHES_WAITING_MAX = 64
 #: Longest path and query of one request; the query has its own, smaller limit and sentence.
 URL_BYTES_MAX = 32_768
 
@@ -159,6 +162,7 @@ class FhirDoor:
         self._base_url, self._zone, self._blob = base_url, zone, blob
         # Threads of our own, which live on and keep their connections and caches warm.
         self._threads = ThreadPoolExecutor(SEARCHES_MAX, thread_name_prefix="fhir-search")
+        self._busy = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -174,8 +178,12 @@ class FhirDoor:
         except StoreUnable as error:
             _log.error("fhir request not served", extra={"code": error.code})
             return _refused(FhirRefusal(503, "transient", error.code, error.sentence), {"retry-after": "5"})
-        except Exception:  # noqa: BLE001 - the mouth of the door: whatever one request breaks, the next one is served
-            _log.exception("fhir request failed", extra={"code": "fhir.failed"})
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is left to read it
+        except Exception as error:  # noqa: BLE001 - the mouth of the door: whatever one request breaks, the next one is served
+            # Neither the text of the error nor its traceback: both may quote a patient.
+            extra = {"code": "fhir.failed", "reason": type(error).__name__, "where": _where(error)}
+            _log.error("fhir request failed", extra=extra)
             sentence = "This request could not be answered; the node's log says why. The record is not affected."
             return _refused(FhirRefusal(500, "exception", "fhir.failed", sentence))
 
@@ -286,7 +294,13 @@ class FhirDoor:
         )
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        if self._busy >= SEARCHES_MAX + SEARCHES_WAITING_MAX:
+            raise StoreUnable("fhir.busy", "Too many searches wait already; this one was not begun. Ask again later.")
+        self._busy += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._busy -= 1
 
     # Interactions
 
@@ -349,14 +363,14 @@ class FhirDoor:
     async def _search(self, asked: _Asked, kind: str) -> bytes:
         asked.action = "search"
         asked.query = "&".join(dict.fromkeys(name for name, _ in asked.pairs if name != "_cursor"))
-        if kind == "AuditEvent":
-            return await self._search_audit_events(asked)
         query = parse_query(kind, asked.pairs, self._zone, base_url=asked.base_url)
         if query.ignored and asked.is_strict:
             names = ", ".join(map(quoted, query.ignored))
             raise _invalid(
                 "fhir.unknown-parameter", f"{kind} is not searched by {names}; handling=strict was asked for."
             )
+        if kind == "AuditEvent":
+            return await self._search_audit_events(asked, query)
         now = self._now()
 
         def look() -> Found:
@@ -451,41 +465,29 @@ class FhirDoor:
         asked.patient_ids = entry.patient_ids
         return self._audit_event(entry)
 
-    async def _search_audit_events(self, asked: _Asked) -> bytes:
-        patients: list[str] = []
-        count, before = COUNT_DEFAULT, 2**62
-        used = []
-        for name, value in asked.pairs:
-            if name in ("patient", "entity", "patient:Patient"):
-                patients = [
-                    part.removeprefix(f"{asked.base_url}/").removeprefix("Patient/") for part in value.split(",")
-                ]
-                used.append((name, value))
-            elif name == "_count":
-                count = max(1, min(_count_of(value), COUNT_MAX))
-                used.append((name, value))
-            elif name == "_cursor":
-                before = _count_of(value)
+    async def _search_audit_events(self, asked: _Asked, query: Query) -> bytes:
+        if any(criterion.parameter.name != "patient" or criterion.modifier for criterion in query.criteria):
+            raise _invalid("fhir.audit-search", "AuditEvents are found by patient=ID alone; leave the rest out.")
+        patients = _sought_patients(query)
         if not patients:
             raise FhirRefusal(
                 400, "too-costly", "fhir.too-costly", "AuditEvents are read by patient: add patient=ID to the search."
             )
+        before, count = _count_of(query.cursor) if query.cursor else 2**62, max(1, query.count)
 
         def look() -> list[AuditEntry]:
             ids = [record for patient in patients for record in (patient, *self._views.patient_ids(patient))]
             return self._audit.reads_of(*ids, before=before, limit=count + 1)
 
-        found = await self._in_thread(look)
+        entries = await self._in_thread(look)
         asked.patient_ids = patients
-        page = found[:count]
-        url = f"{asked.base_url}/AuditEvent"
-        return encode_searchset(
-            [Entry(f"{url}/{entry.n}", self._audit_event(entry)) for entry in page],
-            total=None,
-            self_url=_link(url, used),
-            next_url=_link(url, [*used, ("_cursor", str(page[-1].n))]) if len(found) > count else "",
-            at=self._now(),
-        )
+        hits = [
+            Hit(entry.n, "AuditEvent", str(entry.n), self._audit_event(entry), "", entry.at)
+            for entry in entries[:count]
+        ]
+        next_cursor = str(hits[-1].id) if len(entries) > count else ""
+        found = Found(hits, [], None, next_cursor, [])
+        return self._searchset(asked, f"{asked.base_url}/AuditEvent", query, found)
 
     def _audit_event(self, entry: AuditEntry) -> bytes:
         told = msgspec.structs.asdict(entry)
@@ -582,6 +584,14 @@ def _refused(refusal: FhirRefusal, headers: dict[str, str] | None = None) -> Res
     elif refusal.status == 405:
         common["allow"] = "GET, HEAD"
     return Response(encode_refusal(refusal), refusal.status, common, f"{FHIR_JSON}; charset=utf-8")
+
+
+def _where(error: BaseException) -> str:
+    """Return file and line where an error was raised."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at is not None else ""
 
 
 def _read_only(method: str) -> FhirRefusal:

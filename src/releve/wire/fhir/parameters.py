@@ -156,10 +156,7 @@ _TYPES: dict[str, tuple[Parameter, ...]] = {
         _token("type", "type", url="Location-type"),
         _reference("partof", "partOf", to=("Location",), url="Location-partof"),
     ),
-    "AuditEvent": (
-        _date("date", "recorded", url="AuditEvent-date"),
-        _reference("patient", "entity.what", to=_PATIENT, url="AuditEvent-patient"),
-    ),
+    "AuditEvent": (_reference("patient", "entity.what", to=_PATIENT, url="AuditEvent-patient"),),
 }
 
 #: type → name → parameter; what is not here is not searched by.
