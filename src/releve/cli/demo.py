@@ -1,4 +1,4 @@
-"""releve demo: the seed night, with real processes, sockets and power cuts; the verdict, from outside."""
+"""releve demo: the seed night."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from releve.demo.play import SEED, Choice, play
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--hospitals", type=int, default=3, metavar="N", help="how many of the 38 hospitals (3)")
-    parser.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"people and values of the night ({SEED})")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="where everything lies; kept (default: temporary)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
-    parser.add_argument("--keep", action="store_true", help="leave everything running after the verdict, until Ctrl-C")
-    parser.add_argument("--short", action="store_true", help="a night of half a minute, as the tests play it")
-    parser.add_argument("--plain", action="store_true", help="lines instead of a picture, as when it is no terminal")
-    parser.add_argument("--lang", choices=("fr", "en"), help="language of the night (from LANG)")
+    parser.add_argument("--hospitals", type=int, default=3, metavar="N", help="how many hospitals, 1 to 38")
+    parser.add_argument("--seed", type=int, default=SEED, help="the same seed plays the same people")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="an empty folder to play in; kept afterwards")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict there too")
+    parser.add_argument("--keep", action="store_true", help="leave everything running afterwards, to look at")
+    parser.add_argument("--short", action="store_true", help="a compressed night")
+    parser.add_argument("--plain", action="store_true", help="lines instead of the live view")
+    parser.add_argument("--lang", choices=("fr", "en"), default=None, help="the language of the view")
 
 
 def run(options: argparse.Namespace) -> int:
