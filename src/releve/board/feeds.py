@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from releve.clock import Instant
+from releve.errors import StoreUnable
 from releve.record.rows import Feed
 
 NORMAL, LATE, NEVER, UNWATCHED = "normal", "late", "never heard", "no limit set"
@@ -95,6 +96,7 @@ class FeedWatch:
     ) -> None:
         self._feeds, self._expected, self._origin, self._now = feeds, tuple(expected), origin, now
         self._read_at = 0
+        self._heard: list[Feed] | None = None
         self._states: list[FeedState] = []
         self._others: list[tuple[str, Instant]] = []
 
@@ -117,7 +119,14 @@ class FeedWatch:
         now = self._now()
         if self._read_at and 0 <= now - self._read_at < _KEEP_US:
             return
-        feeds = self._feeds()
+        try:
+            feeds = self._heard = self._feeds()
+        except StoreUnable:
+            # The views are being rebuilt: what was heard before still was, and grows older. Before the first reading
+            # nothing is known, and nothing is called late.
+            if self._heard is None:
+                return
+            feeds = self._heard
         self._states = feed_states(feeds, self._expected, self._origin, now)
         newest: dict[str, Instant] = {}
         for feed in feeds:

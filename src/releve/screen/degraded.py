@@ -44,7 +44,7 @@ class Degraded(msgspec.Struct, frozen=True):
                 "unknown" nothing was measured for two minutes
     since       the earliest loss
     missing     central services that are down
-    weak        central services that answer, but badly
+    weak        central services that answer badly, or were not measured for two minutes while others were
     returning   central services that are coming back
     data_until  the newest data that came from any of them; 0 when not known
     """
@@ -62,28 +62,31 @@ def degraded(services: list[ServiceState], now: Instant) -> Degraded | None:
     central = [service for service in services if service.is_central]
     if not central:
         return None
-    # A state that a person set holds until its time is over; it is not expected to be measured.
-    checked = max(now if service.set_by else service.checked_at for service in central)
-    if now - checked > CHECKED_AGE_US_MAX:
-        return Degraded(UNKNOWN, checked, (), (), (), max(service.heard_at for service in central))
-    away = [service for service in central if service.state != NORMAL]
+    data_until = max(service.heard_at for service in central)
+    states = [(current(service, now), service) for service in central]
+    if all(state == UNKNOWN for state, _ in states):
+        return Degraded(UNKNOWN, max(service.checked_at for service in central), (), (), (), data_until)
+    away = [(state, service) for state, service in states if state != NORMAL]
     if not away:
         return None
-    missing = tuple(service.name for service in away if service.state == DOWN)
-    weak = tuple(service.name for service in away if service.state == DEGRADED)
-    returning = tuple(service.name for service in away if service.state == RETURNING)
+    missing = tuple(service.name for state, service in away if state == DOWN)
+    weak = tuple(service.name for state, service in away if state in (DEGRADED, UNKNOWN))
+    returning = tuple(service.name for state, service in away if state == RETURNING)
     return Degraded(
         kind=DOWN if missing or weak else RETURNING,
-        since=min(service.since for service in away),
+        since=min(service.checked_at if state == UNKNOWN else service.since for state, service in away),
         missing=missing,
         weak=weak,
         returning=returning,
-        data_until=max(service.heard_at for service in central),
+        data_until=data_until,
     )
 
 
 def current(service: ServiceState, now: Instant) -> str:
-    """Return the state of a service as it may be said now: "unknown" when it was not measured for two minutes."""
+    """Return the state of a service as it may be said now: "unknown" when it was not measured for two minutes.
+
+    A state that a person set holds until its time is over; it is not expected to be measured.
+    """
     if service.set_by or now - service.checked_at <= CHECKED_AGE_US_MAX:
         return service.state
     return UNKNOWN
