@@ -13,6 +13,7 @@ from releve.estate.file import load
 from releve.estate.impact import Impact, impact
 from releve.estate.model import (
     PROBE_SCHEMES,
+    REPAIR_TIMES,
     Belief,
     Bilingual,
     Capacity,
@@ -25,6 +26,7 @@ from releve.estate.model import (
 
 __all__ = [
     "PROBE_SCHEMES",
+    "REPAIR_TIMES",
     "Belief",
     "Bilingual",
     "Capacity",

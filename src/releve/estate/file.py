@@ -281,7 +281,7 @@ def _belief(table: Table) -> Belief:
     return Belief(
         day_spread=_positive(table, "day_spread", default.day_spread),
         failure_share=share,
-        repair_s=_positive(table, "repair_s", default.repair_s),
+        repair_s=_positive(table, "repair_s", 1.0) if "repair_s" in table else default.repair_s,
     )
 
 

@@ -16,7 +16,7 @@ from random import Random
 from statistics import NormalDist
 
 from releve.clock import Instant
-from releve.estate import Duration, Estate
+from releve.estate import REPAIR_TIMES, Duration, Estate
 from releve.recovery.dispatch import Dispatch
 from releve.recovery.journal import Happened
 from releve.recovery.plan import make_plan
@@ -212,7 +212,7 @@ class _Draw:
             return 0.0
         length = exp(belief.mu + self._factor + belief.sigma * self._rng.gauss(0.0, 1.0))
         if self._rng.random() < self._belief.failure_share:
-            length += self._repair_s()
+            length += self._repair_s(belief)
         return length
 
     def rest_s(self, task: int, elapsed_s: float) -> float:
@@ -225,14 +225,14 @@ class _Draw:
         failing = self._belief.failure_share
         # The longer it runs, the likelier it is that it has failed and is being repaired.
         if self._rng.random() * (failing + (1 - failing) * (1 - below)) < failing:
-            return self._repair_s()
+            return self._repair_s(belief)
         point = below + (1 - below) * self._rng.random()
         if point >= 1 - 1e-9:
             return elapsed_s * 0.25 * self._rng.random()
         return max(exp(belief.mu + self._factor + sigma * _NORMAL.inv_cdf(max(point, 1e-12))) - elapsed_s, 0.0)
 
-    def _repair_s(self) -> float:
-        return self._rng.expovariate(1 / self._belief.repair_s)
+    def _repair_s(self, belief: Duration) -> float:
+        return self._rng.expovariate(1 / (self._belief.repair_s or REPAIR_TIMES * belief.p50_s))
 
 
 def _play(
