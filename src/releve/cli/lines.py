@@ -19,10 +19,18 @@ class Lines(logging.Formatter):
         return f"{line} {fields}" if fields else line
 
 
+class _NotAgain(logging.Filter):
+    """Drops what a library says at every attempt to reach a hub that is away: nothing is wrong, the board says it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "eof_received() has no effect when using ssl" not in record.getMessage()
+
+
 def write_lines(level: int = logging.WARNING) -> None:
     """Send every log line of this process to standard error."""
     lines = logging.StreamHandler()
     lines.setFormatter(Lines())
+    lines.addFilter(_NotAgain())
     logging.basicConfig(level=level, handlers=[lines])
     # These say at INFO or ERROR what their callers are told anyway, once for each try.
     for name in ("nats", "httpx", "uvicorn.access"):

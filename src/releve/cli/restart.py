@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from releve.clock import to_datetime
 from releve.estate import Estate, load
-from releve.recovery.plan_text import plan_text
 from releve.recovery.journal import Happened, to_json
+from releve.recovery.plan_text import plan_text
 from releve.recovery.run import RunResult, restart
 
 
