@@ -10,6 +10,7 @@ from releve.screen import ServiceState
 
 NOW = 1_722_686_400_000_000
 _SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)')
+_MARKS = {"\\n": "\n", '\\"': '"', "\\\\": "\\"}
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"')
 
 
@@ -22,9 +23,8 @@ def parse(text: str) -> list[tuple[str, dict[str, str], float]]:
             continue
         found = _SAMPLE.fullmatch(line)
         assert found, line
-        marks = {"\\n": "\n", '\\"': '"', "\\\\": "\\"}
         labels = {
-            name: re.sub(r'\\[n"\\]', lambda mark: marks[mark[0]], value)
+            name: re.sub(r'\\[n"\\]', lambda mark: _MARKS[mark[0]], value)
             for name, value in _LABEL.findall(found[2] or "")
         }
         samples.append((found[1], labels, float(found[3])))

@@ -138,11 +138,10 @@ class House:
                 "sender": message.sender,
                 "control_id": message.control_id,
                 "type": message.type,
-                "reason": said.reason,
             }
-            digest = sha256(raw).digest()
-            body = Body(source, raw, digest, list(said.statements), list(said.remarks), said.understood)
-            self.log.append_now(Draft(said.channel, "hl7v2", digest[:16], encode_body(body)))
+            remarks = [said.reason, *said.remarks] if said.reason else said.remarks
+            body = Body(source, raw, b"", said.statements, remarks, said.understood)
+            self.log.append_now(Draft(said.channel, "hl7v2", sha256(raw).digest()[:16], encode_body(body)))
         self.archive.fold_all()
 
     async def append(self, draft: Draft) -> Receipt:

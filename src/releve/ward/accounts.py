@@ -306,8 +306,8 @@ class Accounts:
         if failures < FREE_ATTEMPTS or since_s > FORGET_S:
             return 0
         # Exponent bounded as well as its result: the count of a night's attack must not become a large number.
-        left = min(WAIT_S_MAX, 2 ** min(failures - FREE_ATTEMPTS, 10)) - since_s
-        return max(0, math.ceil(left))
+        wait_s: int = min(WAIT_S_MAX, 2 ** min(failures - FREE_ATTEMPTS, 10))
+        return max(0, math.ceil(wait_s - since_s))
 
     def _count_attempt(self, place: str) -> None:
         now = self._now()
