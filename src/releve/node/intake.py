@@ -70,19 +70,27 @@ class Intake:
         if len(raw) <= RAW_BYTES_INLINE_MAX:
             encoded = encode_body(body)
             if len(encoded) <= BODY_BYTES_MAX:
-                self._append(Draft(told.channel, "hl7v2", event_id, encoded), done)
+                self._append(Draft(told.channel, "hl7v2", event_id, encoded, tuple(told.blobs)), done)
                 return
-        self._keep_large(body, told.channel, event_id, done)
+        self._keep_large(body, told.channel, event_id, done, documents=tuple(told.blobs))
 
     def unreadable(self, raw: bytes, peer: str, why: str, done: Done) -> None:
         """Keep bytes that are no HL7 v2 at all; a person will want to see them."""
         body = Body({"door": "mllp", "peer": peer, "type": "unreadable"}, raw, b"", [], [why], False)
         self._keep_large(body, SITE, content_id(peer.encode(), raw), done, kind="unreadable")
 
-    def _keep_large(self, body: Body, channel: str, event_id: bytes, done: Done, kind: str = "hl7v2") -> None:
+    def _keep_large(
+        self,
+        body: Body,
+        channel: str,
+        event_id: bytes,
+        done: Done,
+        kind: str = "hl7v2",
+        documents: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
         """Keep a message that is too large for one event: its raw bytes as a blob, its statements in pieces."""
         digest = sha256(body.raw).digest()
-        blobs = ((digest, body.raw),)
+        blobs = ((digest, body.raw), *documents)
         pieces = list(_pieces(body.statements))
         answer = _AfterAll(len(pieces), done)
         for number, statements in enumerate(pieces):
