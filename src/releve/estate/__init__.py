@@ -12,8 +12,11 @@ from releve.estate.cycles import can_never_start, name_a_cycle, strongly_connect
 from releve.estate.file import load
 from releve.estate.impact import Impact, impact
 from releve.estate.model import (
+    FEED,
     PROBE_SCHEMES,
     REPAIR_TIMES,
+    SERVICE,
+    UNIT,
     Belief,
     Bilingual,
     Capacity,
@@ -25,8 +28,11 @@ from releve.estate.model import (
 )
 
 __all__ = [
+    "FEED",
     "PROBE_SCHEMES",
     "REPAIR_TIMES",
+    "SERVICE",
+    "UNIT",
     "Belief",
     "Bilingual",
     "Capacity",
