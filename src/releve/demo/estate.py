@@ -80,7 +80,11 @@ _UP_WITHIN_S = 20
 
 
 def write_estate(path: Path, room: Path, ports: dict[str, int], hospitals: Sequence[Hospital]) -> None:
-    """Write the file; it stands outside the centre, as the tool that reads it must."""
+    """Write the file; it stands outside the centre, as the tool that reads it must.
+
+    In this invented group every hospital has an emergency ward, since every desk here fills one; which of the real ones
+    have is another matter.
+    """
     parts = [
         '[estate]\nname = {fr = "Centre d’hébergement (démonstration)", en = "Hosting centre (demo)"}\n',
         f"[restart]\nat_once = {STARTS_AT_ONCE}\n",

@@ -26,7 +26,7 @@ from releve.demo.nurse import Nurse, Watch, reads_of
 from releve.demo.plant import Group, cut_power, module
 from releve.demo.report import Reporter
 from releve.demo.seen import Fhir
-from releve.demo.stage import HUBS, NURSE, Stage, Ward, set_stage
+from releve.demo.stage import HUBS, NURSE, PROBE_EVERY_S, Stage, Ward, set_stage
 from releve.demo.tally import Tally
 from releve.demo.verdict import Restart, Verdict
 from releve.demo.view import View
@@ -63,6 +63,8 @@ LAST_ANSWERS_S = 30.0
 LEVEL_S = 120.0
 _LOOK_PAUSE_S = 0.05
 _WATCH_PAUSE_S = 0.7
+#: Before the last report every node looks at the centre's services once more.
+_LOOKS_OF_A_NODE = 2
 #: People who nobody knows come to so many hospitals.
 UNKNOWN_AT = 3
 
@@ -100,11 +102,11 @@ class Night:
         stage = set_stage(self._settings.folder, hospitals, self._settings.seed)
         self._view.tell("stage", n=len(hospitals), programs=len(PROGRAMMES))
         estate = load(stage.estate_file)
-        reporter = Reporter(estate, stage)
+        reporter = Reporter(estate, stage, _WATCH_PAUSE_S)
         tally = Tally(stage, self._view)
         nurses = [self._nurse(stage, ward) for ward in stage.wards]
         try:
-            async with _alongside(tally.count_on(self._ending), self._watch_services(estate)):
+            async with _alongside(tally.count_on(self._ending), self._watch_services(estate, reporter)):
                 await self._open(stage, estate)
                 async with _alongside(
                     *(nurse.read_on(self._watch, self._ending, self._read_pause_s(stage)) for nurse in nurses)
@@ -169,7 +171,6 @@ class Night:
         """Power returns: restart in order, go on a while, let the senders finish."""
         self._phase("return")
         self._view.tell("power")
-        reporter.power()
         self._power(stage)
 
         def on_step(happened: Happened) -> None:
@@ -197,6 +198,7 @@ class Night:
             self._view.tell("not_level", s=LEVEL_S, what=what)
         else:
             self._view.tell("level", s=time.monotonic() - began)
+        await asyncio.sleep(_LOOKS_OF_A_NODE * PROBE_EVERY_S * stage.stretch)
         self._view.tell("report", **await reporter.write())
         self._ending.set()
         self._phase("verdict")
@@ -259,13 +261,14 @@ class Night:
         self._view.tell("report", **await reporter.write())
         await asyncio.sleep(max(0.0, self._cut_at + self._hours.cut_s - time.monotonic()))
 
-    async def _watch_services(self, estate: Estate) -> None:
-        """Probe the centre for the picture, as the night's own eyes; nobody else reads it."""
+    async def _watch_services(self, estate: Estate, reporter: Reporter) -> None:
+        """Probe the centre as the night's own eyes, for the picture and for the order in which things were lost."""
         while not self._ending.is_set():
             units = [unit for unit in estate.units.values() if unit.probe]
             readings = await asyncio.gather(*(probe(unit.probe or "", unit.probe_timeout_s) for unit in units))
             for unit, reading in zip(units, readings, strict=True):
                 self._view.services[unit.id] = "up" if reading.ok else "down"
+            reporter.saw({unit.id: reading for unit, reading in zip(units, readings, strict=True)})
             await asyncio.sleep(_WATCH_PAUSE_S)
 
     async def _ready(self, wards: Sequence[Ward]) -> None:

@@ -1,29 +1,191 @@
-"""The situation reports of the night."""
+"""The crisis cell of the night: situation reports drafted from what was measured, written where all can read them.
+
+States come from each hospital's own node (what it sees of the centre), losses from the night's own round of probes, the
+restart from its journal, the forecast from the same dispatch, counts from what the nodes acknowledged. The only typed
+words are those of a named person, about what no machine measures.
+"""
 
 from __future__ import annotations
 
-from releve.demo.stage import Stage
-from releve.estate import Estate
+import asyncio
+from collections.abc import Mapping
+from random import Random
+
+import httpx
+
+from releve.clock import Instant, wall_us
+from releve.demo.account import Entry, read_account
+from releve.demo.checker import is_capture
+from releve.demo.mllp import field
+from releve.demo.stage import WRITE_BACK, Stage, Ward
+from releve.errors import WrongUse
+from releve.estate import Bilingual, Estate
+from releve.node.folder import SERVICES_FILE, read_state
+from releve.record import Views
+from releve.recovery.forecast import Forecast, forecast, progress_of
 from releve.recovery.journal import Happened
+from releve.recovery.probe import Reading
+from releve.sitrep import Captured, Care, Declared, Loss, Measured, draft, next_number, write
+
+#: The next report of a night of two minutes; in a real one it is hours.
+NEXT_REPORT_US = 60 * 1_000_000
+#: A node that does not answer its public page in this time is not called open.
+_OPEN_WITHIN_S = 2.0
+_US = 1_000_000
 
 
 class Reporter:
-    """Interim: replaced as soon as the reports' room is there."""
+    """Gathers what was seen and done, and writes a report of it when asked.
 
-    def __init__(self, estate: Estate, stage: Stage) -> None:
+    every_s  how far apart the rounds of probes lie that `saw` is told of
+    """
+
+    def __init__(self, estate: Estate, stage: Stage, every_s: float) -> None:
+        self.paths: list[str] = []
         self._estate = estate
         self._stage = stage
-        self.paths: list[str] = []
+        self._every_s = every_s
+        self._seen: set[str] = set()
+        self._losses: dict[str, Loss] = {}
+        self._journal: list[Happened] = []
+        self._published: list[Forecast] = []
+        self._cut_at: Instant = 0
+        self._rng = Random(f"{stage.seed}:forecast")  # noqa: S311 - draws of a simulation, not a secret
+
+    def saw(self, readings: Mapping[str, Reading]) -> None:
+        """Take a round of readings: what was there and is not any more is a loss."""
+        for unit, reading in readings.items():
+            loss = self._losses.get(unit)
+            if reading.ok:
+                self._seen.add(unit)
+                if loss is not None and loss.back_at is None:
+                    self._losses[unit] = Loss(unit, loss.at, reading.at, loss.evidence)
+            elif loss is None and unit in self._seen:
+                self._losses[unit] = Loss(unit, reading.at, None, reading.detail)
 
     def cut(self) -> None:
-        """The power was cut."""
-
-    def power(self) -> None:
-        """The power is back."""
+        """The power was cut: what is captured from now on is counted."""
+        self._cut_at = wall_us()
 
     def happened(self, happened: Happened) -> None:
-        """Something happened in the restart."""
+        """Take a line of the restart's journal."""
+        self._journal.append(happened)
 
     async def write(self) -> dict[str, object]:
-        """Write a report."""
-        return {"n": len(self.paths) + 1, "path": "–"}
+        """Draft a report of now and write it here and at every node; returns its number and path."""
+        at = wall_us()
+        expected = None
+        if any(loss.back_at is None for loss in self._losses.values()):
+            expected = forecast(self._estate, progress_of(self._estate, self._journal, at), at, self._rng)
+        report = draft(
+            self._estate,
+            number=next_number(self._stage.reports),
+            at=at,
+            next_at=at + NEXT_REPORT_US,
+            measured=[one for ward in self._stage.wards for one in _measured(ward)],
+            losses=list(self._losses.values()),
+            journal=self._journal,
+            forecast=expected,
+            earlier=self._published,
+            care=await self._care(),
+            declared=_declared(self._cut_at or at),
+            every_s=self._every_s,
+            is_exercise=True,
+        )
+        written = await asyncio.to_thread(write, report, self._stage.reports)
+        for ward in self._stage.wards:
+            await asyncio.to_thread(write, report, ward.folder / "reports")
+        if expected is not None:
+            self._published.append(expected)
+        self.paths += [str(path) for path in (*written.html.values(), *written.text.values())]
+        return {"n": written.number, "path": str(written.html["fr"])}
+
+    async def _care(self) -> Care:
+        answers = await asyncio.gather(*(_is_open(ward.url) for ward in self._stage.wards))
+        owed = refused = accepted = 0
+        for ward in self._stage.wards:
+            counts = _write_back(ward)
+            owed, accepted, refused = owed + counts[0], accepted + counts[1], refused + counts[2]
+        return Care(
+            open={ward.hospital.id: is_open for ward, is_open in zip(self._stage.wards, answers, strict=True)},
+            captured=await asyncio.to_thread(self._captured),
+            owed=owed,
+            accepted=accepted,
+            refused=refused,
+        )
+
+    def _captured(self) -> Captured:
+        """Count what the nodes took in since the cut: of messages the type, of captures the form."""
+        counts = dict.fromkeys(("admissions", "results", "notes", "others"), 0)
+        for place in self._stage.places():
+            for path in place.accounts:
+                for entry in read_account(path):
+                    if entry.is_acknowledged and entry.sent.at * _US >= self._cut_at:
+                        counts[_kind(entry)] += 1
+        return Captured(**counts)
+
+
+def _kind(entry: Entry) -> str:
+    if is_capture(entry):
+        return "notes" if entry.sent.facts[0].kind == "note" else "admissions"
+    type_, _, event = field(entry.raw, "MSH", 9).partition("^")
+    if type_ == "ORU":
+        return "results"
+    return "admissions" if event[:3] in ("A01", "A04") else "others"
+
+
+def _measured(ward: Ward) -> list[Measured]:
+    """Return what a hospital's node last wrote of the services it watches."""
+    states = read_state(ward.folder / SERVICES_FILE)
+    if not isinstance(states, list):
+        return []
+    return [
+        Measured(one["id"], ward.hospital.id, one["state"], one["since"] or None, one["checked_at"], one["reason"])
+        for one in states
+    ]
+
+
+def _write_back(ward: Ward) -> tuple[int, int, int]:
+    """Return how much a node owes the record application, and what was accepted and refused."""
+    try:
+        views = Views(ward.folder)
+    except WrongUse:
+        return 0, 0, 0  # its views are being made anew: nothing can be counted now
+    id_ = ward.hospital.id
+    owed = views.owed_count(WRITE_BACK, senders=(f"GAM|{id_}", f"AUTOMATE|{id_}"))
+    counts = views.delivery_counts(WRITE_BACK)
+    views.close()
+    return owed, counts.get("accepted", 0), counts.get("refused", 0)
+
+
+async def _is_open(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=_OPEN_WITHIN_S) as client:
+            return (await client.get(f"{url}/status")).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _declared(at: Instant) -> list[Declared]:
+    """Return the words of the exercise's duty director; what they say no probe can measure."""
+    by = "Administratrice de garde (exercice) / Duty director (exercise)"
+    return [
+        Declared(
+            "care",
+            Bilingual(
+                "Les services de soins travaillent sur les postes de leur hôpital ; aucune fermeture n’est décidée.",
+                "Wards work at their own hospital’s screens; no closure has been decided.",
+            ),
+            by,
+            at,
+        ),
+        Declared(
+            "emergency",
+            Bilingual(
+                "Urgences ouvertes, SAMU joignable par les lignes directes.",
+                "Emergency departments are open; the SAMU is reached by direct lines.",
+            ),
+            by,
+            at,
+        ),
+    ]

@@ -24,6 +24,8 @@ from releve.ward.accounts import Accounts
 
 NURSE = "infirmiere"
 DOCTOR = "medecin"
+#: What the nodes call the record application as a destination.
+WRITE_BACK = "dossier"
 HUBS = ("hub-a", "hub-b")
 #: A node looks at the centre's services this often; more hospitals look more seldom, since all share one machine here.
 PROBE_EVERY_S = 1.5
@@ -189,7 +191,7 @@ def _equip(stage: Stage, ward: Ward) -> None:
         if place.kind == "service":
             probe = place.probe.format(port=stage.ports[place.id])
             lines += ["[[service]]", f'id = "{place.id}"', f'name = "{place.fr}"', f'probe = "{probe}"', ""]
-    lines += ["[[writeback]]", 'name = "dossier"', f'to = "mllp://{HOST}:{stage.ports["engine"]}"']
+    lines += ["[[writeback]]", f'name = "{WRITE_BACK}"', f'to = "mllp://{HOST}:{stage.ports["engine"]}"']
     lines += [f'forwards = ["GAM|{hospital.id}", "AUTOMATE|{hospital.id}"]', ""]
     path.write_text("\n".join(lines), "utf-8")
     write_request(ward.folder, hospital.id, hospital.name, signing_key(ward.folder))
