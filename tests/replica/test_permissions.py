@@ -37,7 +37,6 @@ def test_the_next_epochs_are_open_in_advance() -> None:
     assert max(epochs_open(Site("H1", "", "U", "", epoch=64))) == 64
 
 
-
 def test_the_configuration_syncs_always_verifies_always_and_holds_no_secret() -> None:
     text = render_conf(Path("/x"), "hub-A", "127.0.0.1:4222", "USTEWARD", SITES, store_bytes_max=10**9)
     for needed in ("sync_interval: always", "verify: true", "handshake_first: true", f"nkey: {SITES[37].nkey},"):

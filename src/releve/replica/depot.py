@@ -19,7 +19,7 @@ import logging
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ CONNECT_S = 5.0
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 4_000_000
 _LOOK_S = 0.25
+_CLOSE_S = 2.0
 _PENDING_BYTES_MAX = 64 * 2**20
 _STREAM_MISSING = 10059
 
@@ -226,28 +227,43 @@ async def connected(
 
     try:
         try:
-            await client.connect(
-                url,
-                tls=tls,
-                tls_handshake_first=True,
-                nkeys_seed_str=nkey_seed,
-                inbox_prefix=inbox_prefix.encode(),
-                name=name,
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0.1,  # type: ignore[arg-type]  # slept on; seconds may be a fraction
-                connect_timeout=int(CONNECT_S),
-                ping_interval=10,
-                max_outstanding_pings=2,
-                pending_size=_PENDING_BYTES_MAX,
-                error_cb=on_error,
-                closed_cb=on_closed,
-            )
+            async with asyncio.timeout(CONNECT_S):
+                await client.connect(
+                    url,
+                    tls=tls,
+                    tls_handshake_first=True,
+                    nkeys_seed_str=nkey_seed,
+                    inbox_prefix=inbox_prefix.encode(),
+                    name=name,
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0.1,  # type: ignore[arg-type]  # slept on; seconds may be a fraction
+                    connect_timeout=int(CONNECT_S),
+                    ping_interval=10,
+                    max_outstanding_pings=2,
+                    pending_size=_PENDING_BYTES_MAX,
+                    error_cb=on_error,
+                    closed_cb=on_closed,
+                )
         except (NatsError, OSError, TimeoutError, ValueError) as error:
             raise Resync("hub.unreachable", f"{url} cannot be reached: {error or type(error).__name__}.") from error
         yield depot
     finally:
-        await client.close()
+        with suppress(TimeoutError):  # after a refused certificate the client waits for an end that has been
+            async with asyncio.timeout(_CLOSE_S):
+                await client.close()
+
+
+def heed_cancel() -> None:
+    """End this task if it was told to end and something swallowed that; every loop that talks to a hub begins with it.
+
+    On Python 3.11 asyncio.wait_for, which the client uses, and a TaskGroup that is failing both may swallow it.
+
+    raises  CancelledError
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def until_lost(depot: Depot) -> None:

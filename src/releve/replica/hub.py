@@ -23,7 +23,7 @@ from typing import IO
 
 from releve.clock import Instant, to_datetime, wall_us
 from releve.errors import Refused, WrongUse
-from releve.replica.depot import Resync, connected, until_lost
+from releve.replica.depot import Resync, connected, heed_cancel, until_lost
 from releve.replica.enrolment import (
     STEWARD,
     HubSettings,
@@ -218,6 +218,7 @@ class Hub:
         host = near.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
         tls = steward_tls(self.folder)
         while True:
+            heed_cancel()
             try:
                 async with connected(f"tls://{host}:{self.port}", tls, seed, inbox(STEWARD), STEWARD) as depot:
                     steward = Steward(self.folder, settings.name, depot, self._now)
@@ -229,10 +230,12 @@ class Hub:
                 reason = "; ".join(str(failure) for failure in failures.exceptions)
                 level = logging.WARNING if self._answering.is_set() else logging.DEBUG
                 _log.log(level, "steward lost its server", extra={"hub": settings.name, "reason": reason})
+            heed_cancel()
             await asyncio.sleep(0.2 if self._answering.is_set() else _LOOK_S)
 
     async def _rounds(self, steward: Steward) -> None:
         while True:
+            heed_cancel()
             await steward.round()
             self._answering.set()
             await asyncio.sleep(DIGEST_S)

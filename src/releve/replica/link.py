@@ -21,7 +21,7 @@ from releve.errors import PeerError, StoreUnable
 from releve.log import GROUP, Ledger
 from releve.replica.access import HubAccess
 from releve.replica.alerts import Alert, Alerts
-from releve.replica.depot import Depot, Resync, connected, until_lost
+from releve.replica.depot import Depot, Resync, connected, heed_cancel, until_lost
 from releve.replica.keyfile import write_private
 from releve.replica.names import CHANNELS, DIGEST, ROSTER, Channel, hint, inbox, parse_stream
 from releve.replica.pull import AppendRemote, Puller
@@ -148,6 +148,7 @@ class Replica:
         wait_s, first_wait_s = _AGAIN_FIRST_S, 0.0
         access = link.access
         while True:
+            heed_cancel()
             try:
                 tls = access.tls()
                 async with connected(access.url, tls, access.nkey_seed, inbox(access.site), access.site) as depot:
@@ -166,6 +167,7 @@ class Replica:
                 first_wait_s = self._rng.uniform(0, self._jitter_s)
                 _log.warning("hub left", extra={"code": "hub.lost", "hub": access.hub, "reason": link.reason})
             link.depot = None
+            heed_cancel()
             if wait_s >= _AGAIN_LAST_S:
                 self.alerts.add(access.hub, "replica.unreachable", "", f"Hub {access.hub} is away: {link.reason}")
             await asyncio.sleep(wait_s * self._rng.uniform(0.5, 1))
@@ -201,6 +203,7 @@ class Replica:
         said, waited_s = -1, _HINT_S
         own_group = Channel(self._origin, self._epoch, GROUP)
         while True:
+            heed_cancel()
             stored = link.exchange.acked.get(own_group, 0)
             if stored != said or waited_s >= _HINT_S:
                 held = {name: self._ledger.head(self._origin, self._epoch, name)[0] for name in CHANNELS}
@@ -289,6 +292,7 @@ class _Intake:
         failures = 0
         self._want_everything()
         while True:
+            heed_cancel()
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._heard.wait()
@@ -296,6 +300,7 @@ class _Intake:
                 self._want_everything()
             self._heard.clear()
             while self._wanted:
+                heed_cancel()
                 channel, last = self._wanted.popitem()
                 try:
                     await self._pull(channel, last)

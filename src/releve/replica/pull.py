@@ -15,7 +15,7 @@ from releve.errors import PeerError, StoreUnable
 from releve.log import Event, Ledger, Receipt
 from releve.log.event import decode_event
 from releve.replica.alerts import Alerts
-from releve.replica.depot import Depot
+from releve.replica.depot import Depot, heed_cancel
 from releve.replica.names import Channel
 
 AppendRemote = Callable[[Sequence[Event], bytes], Awaitable[Receipt]]
@@ -92,6 +92,7 @@ class Puller:
     async def _pull(self, depot: Depot, channel: Channel, last: int | None, key: bytes) -> None:
         waiting: list[Event] = []
         while True:
+            heed_cancel()
             start = self._have[channel] + len(waiting) + 1
             if last is not None and start > last:
                 return

@@ -17,7 +17,7 @@ from releve.log import Event, Ledger
 from releve.log.event import decode_event, encode_event
 from releve.replica.alerts import Alerts
 from releve.replica.decide import Act, Decision, Likeness, decide
-from releve.replica.depot import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Depot, Resync, StreamState
+from releve.replica.depot import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Depot, Resync, StreamState, heed_cancel
 from releve.replica.names import Channel
 from releve.replica.pull import Puller
 from releve.replica.tide import Tide
@@ -84,6 +84,7 @@ class Pusher:
         """
         failures = 0
         while True:
+            heed_cancel()
             try:
                 await self._follow()
                 failures = 0
@@ -142,6 +143,7 @@ class Pusher:
         """Push on top of base, and whatever is written after, until nothing happened for IDLE_S."""
         self._acknowledged(base)
         while True:
+            heed_cancel()
             seen = self._tide.count
             events = self._ledger.channel_after(*self._channel, base, BATCH_EVENTS_MAX)
             if not events:
