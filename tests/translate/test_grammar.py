@@ -1,4 +1,4 @@
-from releve.translate.grammar import grammar_of
+from releve.translate.grammar import REMEMBERED_CHARACTERS_MAX, grammar_of, remembered
 from releve.wire.hl7v2 import parse
 from translate.scene import content, said, text
 
@@ -24,3 +24,16 @@ def test_an_escape_is_read_in_the_charset_of_its_message() -> None:
     latin = utf8.replace(b"UNICODE UTF-8", b"8859/1").replace(b"\\XC3A8\\", b"\\XE8\\")
     for raw in (utf8, latin):
         assert content(said(raw), "Patient")["name"][0]["family"] == "LEFèVRE"
+
+
+def test_a_text_of_unusual_length_is_read_and_not_remembered() -> None:
+    read: list[str] = []
+
+    @remembered(8)
+    def shout(exact: str) -> str:
+        read.append(exact)
+        return exact.upper()
+
+    long = "x" * (REMEMBERED_CHARACTERS_MAX + 1)
+    assert [shout(text) for text in ("a", "a", long, long)] == ["A", "A", long.upper(), long.upper()]
+    assert read == ["a", long, long]

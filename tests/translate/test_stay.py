@@ -163,3 +163,9 @@ def test_the_edge_messages_about_one_movement_agree_on_its_name() -> None:
     assert transfer.understood
     assert moved(transfer)["movement"] not in names
     assert at(transfer) == "2026-03-16T09:15:00.000Z"
+
+
+def test_a_stay_whose_class_nobody_said_has_one_that_gives_way() -> None:
+    translation = adt("A02", EVN, PID, pv1(f2=""))
+    assert "class" not in content(translation, "Encounter", "patch")
+    assert content(translation, "Encounter", "mention")["class"]["code"] == "UNK"

@@ -7,13 +7,12 @@ exact text and the sender's grammar. Source: HL7 v2.5.1 2.A.13 (CWE), 2.A.3 (CE)
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 import orjson
 
-from releve.translate.grammar import Grammar
+from releve.translate.grammar import Grammar, remembered
 from releve.translate.identifier import authority, urn
 from releve.translate.tables import CODE_SYSTEMS, INTERPRETATION, INTERPRETATIONS, UCUM, V2
 
@@ -44,7 +43,7 @@ class Concept(msgspec.Struct, frozen=True):
     codings: tuple[dict[str, str], ...]
 
 
-@lru_cache(maxsize=_CONCEPTS_MAX)
+@remembered(_CONCEPTS_MAX)
 def read_concept(exact: str, grammar: Grammar) -> Concept | None:
     """Return the coded value in one CWE, CE, CNE, CF, IS or ID; None when it is empty.
 
@@ -66,7 +65,7 @@ def read_concept(exact: str, grammar: Grammar) -> Concept | None:
     return Concept(orjson.Fragment(encode(concept)), parts[0] or parts[3] or text, text, tuple(codings))
 
 
-@lru_cache(maxsize=_CONCEPTS_MAX)
+@remembered(_CONCEPTS_MAX)
 def read_flags(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     """Return OBX-8 as Observation.interpretation, a list; None when it is empty."""
     concepts: list[Any] = []
@@ -85,8 +84,11 @@ def read_flags(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     return orjson.Fragment(encode(concepts)) if concepts else None
 
 
-class Unit(msgspec.Struct, frozen=True):
-    """A unit of measure: as people write it, and its UCUM code when the sender says that it is one."""
+class Unit(msgspec.Struct, frozen=True, eq=False):
+    """A unit of measure: as people write it, and its UCUM code when the sender says that it is one.
+
+    Compared by identity: read_unit gives the same one for the same text, and a range is remembered by it.
+    """
 
     unit: str
     code: str
@@ -107,7 +109,7 @@ class Unit(msgspec.Struct, frozen=True):
 NO_UNIT = Unit("", "")
 
 
-@lru_cache(maxsize=_UNITS_MAX)
+@remembered(_UNITS_MAX)
 def read_unit(exact: str, grammar: Grammar) -> Unit:
     """Return the unit in OBX-6; the UCUM coding wins wherever it stands, and nothing is called UCUM that was not."""
     concept = read_concept(exact, grammar)
@@ -121,13 +123,19 @@ def read_unit(exact: str, grammar: Grammar) -> Unit:
     return Unit(unit, "")
 
 
-@lru_cache(maxsize=_UNITS_MAX)
 def read_range(exact: str, units: str, grammar: Grammar) -> orjson.Fragment | None:
-    """Return OBX-7 as Observation.referenceRange, a list; None when it is empty. Its text is always kept."""
+    """Return OBX-7 as Observation.referenceRange, a list; None when it is empty. Its text is always kept.
+
+    units  OBX-6, exact
+    """
+    return _range(exact, read_unit(units, grammar), grammar)
+
+
+@remembered(_UNITS_MAX)
+def _range(exact: str, unit: Unit, grammar: Grammar) -> orjson.Fragment | None:
     text = grammar.text(exact)
     if not text:
         return None
-    unit = read_unit(units, grammar)
     found: dict[str, Any] = {}
     if between := _RANGE.match(text):
         low, high = parse_number(between[1]), parse_number(between[2])
@@ -141,7 +149,7 @@ def read_range(exact: str, units: str, grammar: Grammar) -> orjson.Fragment | No
     return orjson.Fragment(encode([found]))
 
 
-@lru_cache(maxsize=_CONCEPTS_MAX)
+@remembered(_CONCEPTS_MAX)
 def parse_number(text: str) -> orjson.Fragment | None:
     """Return an NM as a JSON number with every digit it came with; None when it is no number.
 
@@ -182,7 +190,7 @@ def code_system(name: str, grammar: Grammar) -> str:
     return urn(name)
 
 
-@lru_cache(maxsize=_PEOPLE_MAX)
+@remembered(_PEOPLE_MAX)
 def read_practitioner(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     """Return one XCN as a Reference by number and name; None when it is empty."""
     parts = grammar.components(exact)
@@ -198,7 +206,7 @@ def read_practitioner(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     return None
 
 
-@lru_cache(maxsize=_PEOPLE_MAX)
+@remembered(_PEOPLE_MAX)
 def read_organization(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     """Return one XON as a Reference by name; None when it is empty."""
     name = grammar.part(grammar.components(exact), 0)

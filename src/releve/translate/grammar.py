@@ -6,7 +6,9 @@ entries and nothing else. It knows no field and no FHIR.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from releve.wire.hl7v2 import Message
 from releve.wire.hl7v2.escape import unescape
@@ -14,6 +16,30 @@ from releve.wire.hl7v2.message import NULL, Delimiters
 
 #: Senders × delimiters × character sets that are remembered; a hospital has some dozens of senders.
 GRAMMARS_MAX = 512
+#: A code, a unit or a name is shorter; what is longer is read each time, so that no peer can fill our memory with it.
+REMEMBERED_CHARACTERS_MAX = 400
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def remembered(
+    entries_max: int,
+) -> Callable[[Callable[Concatenate[str, _P], _R]], Callable[Concatenate[str, _P], _R]]:
+    """Remember what was made of a text, for so many texts of a usual length; the function must be pure."""
+
+    def wrap(function: Callable[Concatenate[str, _P], _R]) -> Callable[Concatenate[str, _P], _R]:
+        cached: Callable[..., _R] = lru_cache(maxsize=entries_max)(function)
+
+        @wraps(function)
+        def ask(exact: str, /, *rest: _P.args, **named: _P.kwargs) -> _R:
+            if len(exact) > REMEMBERED_CHARACTERS_MAX:
+                return function(exact, *rest, **named)
+            return cached(exact, *rest, **named)
+
+        return ask
+
+    return wrap
 
 
 class Grammar:

@@ -6,13 +6,12 @@ with who gave them. Source: HL7 v2.5.1 2.A.14 (CX), 2.A.28 (EI), 2.A.36 (HD); fr
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 import orjson
 
-from releve.translate.grammar import Grammar
+from releve.translate.grammar import Grammar, remembered
 from releve.translate.tables import V2
 from releve.translate.time import parse_date
 
@@ -93,7 +92,7 @@ def read_ei(exact: str, grammar: Grammar) -> Number | None:
     return Number(_order_authority(rest, grammar) if rest else authority("", grammar), value, "")
 
 
-@lru_cache(maxsize=_AUTHORITIES_MAX)
+@remembered(_AUTHORITIES_MAX)
 def _order_authority(exact: str, grammar: Grammar) -> str:
     """Return the system that EI-2 to 4 name, their parts being components."""
     return _system(*_three(grammar.components(exact)[:3], grammar), grammar)
@@ -111,7 +110,7 @@ def authority(exact: str, grammar: Grammar) -> str:
     return _authority(exact, grammar)[0]
 
 
-@lru_cache(maxsize=_AUTHORITIES_MAX)
+@remembered(_AUTHORITIES_MAX)
 def _authority(exact: str, grammar: Grammar) -> tuple[str, str]:
     """Return the system that an HD names, and its namespace when the system does not hold it."""
     namespace, universal, kind = _three(grammar.subcomponents(exact)[:3], grammar)
@@ -162,7 +161,7 @@ def _is_oid(text: str) -> bool:
     )
 
 
-@lru_cache(maxsize=_AUTHORITIES_MAX)
+@remembered(_AUTHORITIES_MAX)
 def _type_fragment(code: str) -> orjson.Fragment:
     system = _FR_IDENTIFIER_TYPE if code.startswith("INS") else f"{V2}0203"
     return orjson.Fragment(orjson.dumps({"coding": [{"system": system, "code": " ".join(code.split())}]}))

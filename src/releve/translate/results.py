@@ -16,7 +16,6 @@ the tie, so a parent sent again cannot lose it. Source: HL7 v2.5.1 7.3, 7.4; v2-
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -34,7 +33,7 @@ from releve.translate.coding import (
     read_range,
 )
 from releve.translate.document import Attachment, read_document
-from releve.translate.grammar import Grammar
+from releve.translate.grammar import Grammar, remembered
 from releve.translate.identifier import Number, read_ei, read_nested_ei
 from releve.translate.orders import Order, Result, orders_of
 from releve.translate.patient import Known, identify, mention_patient
@@ -53,6 +52,7 @@ from releve.translate.time import Moment
 from releve.translate.value import put_value
 from releve.wire.hl7v2 import Segment
 
+NOBODY = "hl7v2.no-patient-number: a PID of ORU^R01 has no number that names a patient here; its results are kept only."
 _REPORT_EXTENDS = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-extends"
 _ABSENT = ("",) * 56
 _DOCUMENT_STATUSES = {"preliminary": "preliminary", "final": "final", "corrected": "amended", "amended": "amended"}
@@ -112,9 +112,9 @@ def state_results(reading: Reading, *, production: bool) -> Results:
     for number, group in enumerate(groups, 1):
         known = identify(group.pid, reading, production=production) if group.pid is not None else None
         if group.pid is None or known is None:
-            results.reason = (
-                f"hl7v2.no-patient-number: patient {number} of ORU^R01 has no number in PID-3 that names a patient "
-                f"here; {len(group.orders)} orders are kept, not charted."
+            results.reason = NOBODY
+            reading.remark(
+                "hl7v2.no-patient-number", f"PID {number} of {len(groups)} names nobody; its results are not charted."
             )
             continue
         encounter = _mention(results, group.pid, group.pv1, known, reading)
@@ -486,7 +486,7 @@ def _specimen(order: Order, fields: tuple[str, ...], grammar: Grammar) -> dict[s
     return {"type": "Specimen", "display": text} if text else None
 
 
-@lru_cache(maxsize=_SECTIONS_MAX)
+@remembered(_SECTIONS_MAX)
 def _section(code: str) -> orjson.Fragment | None:
     """Return OBR-24 as a category, a list: the section itself, and laboratory or imaging."""
     if not code:
@@ -500,7 +500,7 @@ def _section(code: str) -> orjson.Fragment | None:
     return orjson.Fragment(encode(concepts))
 
 
-@lru_cache(maxsize=_SECTIONS_MAX)
+@remembered(_SECTIONS_MAX)
 def _interpreter(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     """Return OBR-32 (an NDL, its person being subcomponents of the first component) as a Reference by name."""
     subs = grammar.subcomponents(grammar.components(grammar.first(exact))[0])

@@ -8,7 +8,6 @@ Source: HL7 v2.5.1 3.4.3 (PV1), 3.4.4 (PV2); IHE PAM France 2.11 for ZBE and Z99
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,10 +17,10 @@ from releve.clock import Instant
 from releve.ids import computed_id
 from releve.log import Statement
 from releve.translate.coding import encode, read_concept, read_practitioner
-from releve.translate.grammar import Grammar
+from releve.translate.grammar import Grammar, remembered
 from releve.translate.identifier import Number, authority, read_cx, read_ei, urn
 from releve.translate.reading import Reading
-from releve.translate.tables import ACT_CODE, ENCOUNTER_CLASSES, ENCOUNTER_CLASSES_V2, PARTICIPATION, V2
+from releve.translate.tables import ACT_CODE, ENCOUNTER_CLASSES, ENCOUNTER_CLASSES_V2, NULL_FLAVOR, PARTICIPATION, V2
 from releve.wire.hl7v2 import Segment
 from releve.wire.hl7v2.message import NULL
 
@@ -36,6 +35,8 @@ _PARTICIPANTS = (
     (9, "CON", "consultant"),
     (17, "ADM", "admitter"),
 )
+#: FHIR wants a class of every stay; this one only stands while nobody has stated another.
+_CLASS_UNKNOWN = orjson.Fragment(orjson.dumps({"system": NULL_FLAVOR, "code": "UNK", "display": "unknown"}))
 #: Classes in which somebody is there, so far as a message that moves nobody can tell.
 _PRESENT = ("I", "E", "O", "B", "R")
 
@@ -131,9 +132,7 @@ def mention_stay(pv1: Segment, stay: Stay, patient_id: str, reading: Reading) ->
     encounter: dict[str, Any] = {"subject": {"reference": f"Patient/{patient_id}"}}
     if stay.numbers:
         encounter["identifier"] = [number.fhir() for number in stay.numbers]
-    class_ = read_class(fields[2], grammar)
-    if class_ is not None:
-        encounter["class"] = class_
+    encounter["class"] = read_class(fields[2], grammar) or _CLASS_UNKNOWN
     started, ended = reading.moment(fields[44], "PV1-44"), reading.moment(fields[45], "PV1-45")
     if ended is not None:
         encounter["status"] = "finished"
@@ -197,7 +196,7 @@ def read_class(field: str, grammar: Grammar) -> orjson.Fragment | None:
     return None if not field or field == NULL else _class(field, grammar)
 
 
-@lru_cache(maxsize=_PLACES_MAX)
+@remembered(_PLACES_MAX)
 def _class(field: str, grammar: Grammar) -> orjson.Fragment | None:
     code = grammar.part(grammar.components(field), 0)
     if not code:
@@ -211,7 +210,7 @@ def _class(field: str, grammar: Grammar) -> orjson.Fragment | None:
     return orjson.Fragment(encode(coding))
 
 
-@lru_cache(maxsize=_PLACES_MAX)
+@remembered(_PLACES_MAX)
 def read_place(exact: str, grammar: Grammar) -> Place | None:
     """Return the place in a PL: ward (point of care), room, bed, within a facility; None when it names none.
 
@@ -237,7 +236,7 @@ def read_place(exact: str, grammar: Grammar) -> Place | None:
     return Place({**reference, "ward": ward, "room": room, "bed": bed}, orjson.Fragment(encode(reference)))
 
 
-@lru_cache(maxsize=_PLACES_MAX)
+@remembered(_PLACES_MAX)
 def _unit(exact: str, grammar: Grammar) -> dict[str, str]:
     """Return the ward of medical responsibility (ZBE-7, an XON): its name, and its number when it has one."""
     parts = grammar.components(exact)

@@ -18,6 +18,7 @@ from releve.clock import Instant
 
 #: Times remembered: those of one message repeat in it, those of a minute's traffic repeat across messages.
 _MOMENTS_MAX = 8192
+_CHARACTERS_MAX = 40  # the longest DTM has 24; what is longer is none, and is not remembered
 _HOURS_MAX = 4096
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FRACTION_DIGITS_MAX = 6  # more is no clock; an instant here is microseconds
@@ -41,12 +42,16 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     flag: str
 
 
-@lru_cache(maxsize=_MOMENTS_MAX)
 def parse_moment(text: str, zone: ZoneInfo) -> Moment | None:
     """Return what a DTM or TS says; None when it is none.
 
     text  of the first component: YYYY[MM[DD[HH[MM[SS[.S…]]]]]][±ZZZZ]; a fraction without its point is understood too
     """
+    return _parse_moment(text, zone) if len(text) <= _CHARACTERS_MAX else None
+
+
+@lru_cache(maxsize=_MOMENTS_MAX)
+def _parse_moment(text: str, zone: ZoneInfo) -> Moment | None:
     digits, offset = _split_offset(text.strip())
     whole, _, fraction = digits.partition(".")
     if len(whole) > 14:

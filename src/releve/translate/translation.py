@@ -27,7 +27,7 @@ from releve.translate.document import Attachment
 from releve.translate.merge import state_merges
 from releve.translate.patient import Known, identify, read_patient
 from releve.translate.reading import Reading
-from releve.translate.results import state_results
+from releve.translate.results import NOBODY, state_results
 from releve.translate.stay import identify_stay, mention_stay, read_stay, state_movement
 from releve.wire.hl7v2 import Message, Segment
 
@@ -135,9 +135,10 @@ def _add_stay(
         )
     encounter = read_stay(pv1, firsts.get("PV2"), stay, known.id, reading)
     statements.append(Statement("patch", "Encounter", stay.id, at, known.id, encode(encounter)))
-    if trigger == "A08":
+    if trigger == "A08" or "class" not in encounter:
         mentioned = mention_stay(pv1, stay, known.id, reading)
         statements.append(Statement("mention", "Encounter", stay.id, at, known.id, encode(mentioned)))
+    if trigger == "A08":
         return ""
     if trigger == "Z99" and zbe is None:
         return "hl7v2.no-movement: ADT^Z99 has no ZBE to say which movement it corrects; the patient is charted."
@@ -203,7 +204,7 @@ def _translate_merges(reading: Reading, production: bool) -> Translation:
 def _translate_results(reading: Reading, production: bool) -> Translation:
     results = state_results(reading, production=production)
     if not results.statements:
-        return _kept(results.reason or _NOBODY.format("ORU^R01"), reading.remarks)
+        return _kept(results.reason or NOBODY, reading.remarks)
     return Translation(
         results.statements, reading.remarks, not results.reason, GROUP, results.reason, results.attachments
     )
