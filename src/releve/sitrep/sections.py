@@ -272,9 +272,8 @@ class _Words:
         assert earlier.essential is not None
         issued = self._clock(earlier.issued_at, seconds=True)
         if earlier.after:
-            return self._words["slip.power"].format(
-                issued=issued, p90=length_text(earlier.essential.p90_s), power=self._names(earlier.after)
-            )
+            within, power = length_text(earlier.essential.p90_s), self._names(earlier.after)
+            return self._words["slip.power"].format(issued=issued, p90=within, power=power)
         _, p90 = span_clocks(earlier.essential, earlier.issued_at, self._estate.zone, self._lang)
         due_at = earlier.issued_at + round(earlier.essential.p90_s * 1e6)
         back_at = self._essential_back_at()
@@ -303,8 +302,8 @@ class _Words:
         since = report.since(unit, state)
         if since is not None:
             text = words["service.since"].format(sentence=text, when=self._clock(since))
-        found = (report.states[unit.id, one].evidence for one in places if (unit.id, one) in report.states)
-        return Line(text, evidence_text(next(filter(None, found), ""), self._lang))
+        found = [report.states[unit.id, one].evidence for one in places if (unit.id, one) in report.states]
+        return Line(text, evidence_text(next((one for one in found if one), ""), self._lang))
 
     def _declared(self, topic: str) -> list[Line]:
         return [
