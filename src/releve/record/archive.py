@@ -105,7 +105,7 @@ SQL_KEPT_COUNT = "INSERT INTO kept_count VALUES (?, ?, 1) ON CONFLICT DO UPDATE 
 SQL_OWN = "INSERT INTO own_event VALUES (?, ?, ?, ?, ?, ?)"
 SQL_OWN_POS = "SELECT pos FROM own_event WHERE event_id = ?"
 SQL_DELIVERY = "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?, ?, ?)"
-SQL_ALLERGIES = "SELECT json FROM resource WHERE patient = ? AND type = ? ORDER BY at, key"
+SQL_ALLERGIES = "SELECT json FROM resource WHERE patient = ? AND type = ? ORDER BY at, id"
 SQL_SOURCE = "INSERT INTO source (key, origin, sender) VALUES (?, ?, ?)"
 SQL_META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 
@@ -576,7 +576,7 @@ class Archive:
             fold.put(state, told.content, place)
         else:
             self._refold(held, told, place)
-        self._settle(held, event, source, place[0])
+        self._settle(held, event, source)
 
     def _change(self, told: Statement, place: Place, event: Event, source: int, touched: list[Held]) -> None:
         """Take in a patch, a mention or a movement; the resource is settled at the end of the event."""
@@ -698,7 +698,7 @@ class Archive:
                 held.above = movements.decode(held.above)
         return held.state
 
-    def _settle(self, held: Held, event: Event, source: int, at: int | None = None) -> None:
+    def _settle(self, held: Held, event: Event, source: int) -> None:
         """Make a resource say what its state says; a version is kept when that is something else than before."""
         state = self._state(held)
         doc = final = state.doc
@@ -711,14 +711,16 @@ class Archive:
         json = state.raw if state.raw is not None and final is doc else orjson.dumps(final, option=_SORTED)
         if json == held.json:
             self._is_dirty(held)
+            if state.put_at is not None and clinical_time(doc) is None:
+                held.at = max(state.put_at, 0)
             return
         below = None if final is doc else orjson.dumps(doc, option=_SORTED)
-        self._renew(held, final, json, below, state.last[0] if at is None else at, event, source)
+        self._renew(held, final, json, below, state.put_at, event, source)
         if stay is not None:
             self._lie(held, final, stay, event.origin)
 
     def _renew(
-        self, held: Held, doc: Document, json: bytes, below: bytes | None, at: int, event: Event, source: int
+        self, held: Held, doc: Document, json: bytes, below: bytes | None, put_at: int | None, event: Event, source: int
     ) -> None:
         """Make a resource a new version, and all that is looked for in it."""
         if held.version:
@@ -730,7 +732,10 @@ class Archive:
         kind = held.type
         self._attribute(held, doc)
         taken_at = clinical_time(doc)
-        held.at = taken_at if taken_at is not None else max(at, 0)
+        if taken_at is not None:
+            held.at = taken_at
+        elif put_at is not None:
+            held.at = max(put_at, 0)
         status = doc.get("docStatus" if kind == DOCUMENT else "status")
         held.status = status if isinstance(status, str) else None
         if kind == OBSERVATION:
@@ -906,7 +911,7 @@ class Archive:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Hold back the search for cycles: a batch makes none, and walking its ten thousands of dicts costs a third of it."""
+    """Hold back the search for cycles: a batch makes none, and walking its many dicts costs a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -51,9 +51,10 @@ class State:
     mentions  elements that only mentions gave, and the place of the mention that counts
     last      place of the last patch or put
     raw       the bytes of the put that gave the document, when nothing changed it since
+    put_at    when that put happened; None when there was none, or since the state was read from its row
     """
 
-    __slots__ = ("doc", "last", "mentions", "raw", "stated")
+    __slots__ = ("doc", "last", "mentions", "put_at", "raw", "stated")
 
     def __init__(self) -> None:
         self.doc: Document = {}
@@ -61,6 +62,7 @@ class State:
         self.mentions: dict[str, Place] = {}
         self.last: Place = NOWHERE
         self.raw: bytes | None = None
+        self.put_at: int | None = None
 
     @property
     def is_stated(self) -> bool:
@@ -134,16 +136,19 @@ def put(state: State, raw: bytes, place: Place) -> bool:
         return False
     state.doc = content
     state.raw = raw
+    state.put_at = place[0]
     state.stated = None
     state.mentions.clear()
     return True
 
 
-def replaces(status: str | None, current: str | None) -> bool:
+def replaces(status: Any, current: Any) -> bool:
     """Say whether a result of this status, coming later, replaces one of the current status."""
+    status = status if isinstance(status, str) else ""
+    current = current if isinstance(current, str) else ""
     if status in VOID or current in VOID:
         return True
-    return _FINALITY.get(status or "", _RANK_FINAL) >= _FINALITY.get(current or "", _RANK_FINAL)
+    return _FINALITY.get(status, _RANK_FINAL) >= _FINALITY.get(current, _RANK_FINAL)
 
 
 def refold(state: State, statements: Iterable[tuple[str, bytes, Place]]) -> State:
