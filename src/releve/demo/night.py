@@ -127,14 +127,16 @@ class Night:
     # The parts of the night, in order
 
     async def _open(self, stage: Stage, estate: Estate) -> None:
-        """Start hub B, the nodes and the centre; then the feeds."""
+        """Start the hubs, then nodes and centre together, then the feeds."""
         stage.hub_b.start()
+        self._power(stage)
+        self._switch_on(stage, "hub-a")
+        await self._hubs_open(stage, estate)
         for ward in stage.wards:
             ward.node.start()
             self._view.rows[ward.hospital.id].node = "starting"
         began = time.monotonic()
         opening = asyncio.ensure_future(self._ready(stage.wards))
-        self._power(stage)
         result = await restart(estate, self._on_step)
         if not result.ok:
             raise Refused(
@@ -291,7 +293,22 @@ class Night:
     def _power(self, stage: Stage) -> None:
         """Electricity comes by itself: the feeds' UPS answer again."""
         for feed in ("feed-a", "feed-b"):
-            subprocess.run(module("releve.demo.centre", str(stage.room_file), "start", feed), check=True)
+            self._switch_on(stage, feed)
+
+    def _switch_on(self, stage: Stage, program: str) -> None:
+        subprocess.run(module("releve.demo.centre", str(stage.room_file), "start", program), check=True)
+
+    async def _hubs_open(self, stage: Stage, estate: Estate) -> None:
+        """Wait for both hubs: a node that starts for the first time wants to know that it has no history there.
+
+        raises  Refused  one did not open in time
+        """
+        deadline = time.monotonic() + NODE_READY_S
+        hub_a = estate.units["hub-a"]
+        while not (stage.hub_b.ready_line() and (await probe(hub_a.probe or "", hub_a.probe_timeout_s)).ok):
+            if time.monotonic() > deadline or not stage.hub_b.is_alive():
+                raise Refused("demo.hub", f"A hub did not open: {stage.hub_b.said().strip()}")
+            await asyncio.sleep(_LOOK_PAUSE_S)
 
     def _quiet(self, stage: Stage, name: str) -> None:
         """Tell a sender of the centre to invent nothing more and to finish what it sends."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -22,9 +23,17 @@ from releve.demo.sentences import PHASES, Lang, say
 #: The picture is drawn anew so often; more would cost the nodes their processor.
 _DRAWS_PER_S = 4
 _SENTENCES_SHOWN = 9
-_NAME_CHARS = 30
+_NAME_CHARS = 22
+_BARS = "▁▂▃▄▅▆▇█"
+#: A read that waits this long fills its bar.
+_FULL_BAR_MS = 200.0
+_BARS_SHOWN = 8
+#: Below this width the centre stands under the hospitals.
+_WIDE_CHARS = 118
 #: Lines of the terminal that are not hospitals: frames, heading, sentences.
 _OTHER_LINES = _SENTENCES_SHOWN + 9
+#: Above so many rows the centre's programs stand in columns too.
+_DENSE_ROWS = 14
 #: Reads of which the shown waiting time is the middle.
 _RECENT_READS = 40
 
@@ -45,9 +54,10 @@ _STATES: dict[str, dict[Lang, str]] = {
     "unknown": {"fr": "·", "en": "·"},
 }
 _HEADINGS: dict[Lang, tuple[str, ...]] = {
-    "fr": ("hôpital", "nœud", "acquittés", "à renvoyer", "lecture", "échecs"),
-    "en": ("hospital", "node", "acknowledged", "owed", "read", "failed"),
+    "fr": ("hôpital", "nœud", "gardés", "dus", "lectures", "échecs"),
+    "en": ("hospital", "node", "kept", "owed", "reads", "failed"),
 }
+_WIDTHS = (12, 11, 6, 5, 14, 8)
 _PHASE_COLOURS = {"cut": "bold white on red", "return": "bold black on yellow", "after": "bold black on yellow"}
 
 
@@ -130,30 +140,37 @@ class View:
         return place.fr if self.lang == "fr" else place.en
 
     def _draw(self) -> RenderableType:
-        title = Text.assemble(
+        parts: list[tuple[str, str]] = [
             ("  Relève  ", "bold white on blue"),
-            "  ",
-            (f" {PHASES[self._phase][self.lang]} ", _PHASE_COLOURS.get(self._phase, "bold black on green")),
-            f"   {int(self.elapsed_s) // 60}:{int(self.elapsed_s) % 60:02}",
-        )
+            (f"  {int(self.elapsed_s) // 60}:{int(self.elapsed_s) % 60:02}  ", "bold"),
+        ]
+        for name, words in PHASES.items():
+            style = _PHASE_COLOURS.get(name, "bold black on green") if name == self._phase else "dim"
+            parts.append((f" {words[self.lang]} ", style))
+        title = Text.assemble(*parts, no_wrap=True, overflow="crop")
         body = Table.grid(padding=(0, 2))
-        body.add_row(self._hospitals(), self._centre())
-        lines = Text("\n").join(Text(f"{at:6.1f} s  {sentence}") for at, sentence in self._sentences)
+        if self.console.width >= _WIDE_CHARS:
+            body.add_row(self._hospitals(), self._centre())
+        else:
+            body.add_row(self._hospitals())
+            body.add_row(self._centre())
+        lines = Text("\n", no_wrap=True, overflow="ellipsis").join(
+            Text(f"{at:6.1f} s  {sentence}") for at, sentence in self._sentences
+        )
         return Group(title, body, Panel(lines, border_style="dim", height=_SENTENCES_SHOWN + 2))
 
     def _hospitals(self) -> RenderableType:
-        table = Table(border_style="dim", header_style="bold")
+        table = Table(box=SIMPLE_HEAD, border_style="dim", header_style="bold", padding=(0, 1))
         for index, heading in enumerate(_HEADINGS[self.lang]):
-            table.add_column(heading, justify="left" if index < 2 else "right", no_wrap=True)
+            table.add_column(heading, justify="left" if index < 2 else "right", no_wrap=True, min_width=_WIDTHS[index])
         room = max(3, self.console.height - _OTHER_LINES)
         for row in list(self.rows.values())[:room]:
-            middle = sorted(row.recent_ms)[len(row.recent_ms) // 2] if row.recent_ms else 0.0
             table.add_row(
-                f"{row.hospital.id} {row.hospital.name}"[:_NAME_CHARS],
+                f"{row.hospital.id} {row.hospital.name.removeprefix('Hôpital ')}"[:_NAME_CHARS],
                 Text(_STATES[row.node][self.lang], _COLOURS[row.node]),
                 str(row.acknowledged),
                 str(row.owed),
-                f"{middle:.0f} ms" if row.recent_ms else "–",
+                _waits(row),
                 Text(f"{row.failed}/{row.reads}", "bold red" if row.failed else "green"),
             )
         if len(self.rows) > room:
@@ -161,12 +178,23 @@ class View:
         return table
 
     def _centre(self) -> RenderableType:
+        is_dense = len(self.rows) > _DENSE_ROWS or self.console.width < _WIDE_CHARS
         cells = []
         for place in PLACES:
             state = self.services[place.id]
             name = place.fr if self.lang == "fr" else place.en
             cells.append(Text.assemble((_STATES[state][self.lang][:1] + " ", _COLOURS[state]), name))
         title = "Centre d’hébergement" if self.lang == "fr" else "Hosting centre"
-        return Panel(
-            Columns(cells, equal=True, column_first=True) if len(self.rows) > 12 else Group(*cells), title=title
-        )
+        return Panel(Columns(cells, equal=True, column_first=True) if is_dense else Group(*cells), title=title)
+
+
+def _waits(row: Row) -> Text:
+    """Return how long readers lately waited: the middle, and a bar for each of the last reads."""
+    if not row.recent_ms:
+        return Text("–")
+    middle = sorted(row.recent_ms)[len(row.recent_ms) // 2]
+    bars = "".join(
+        _BARS[min(len(_BARS) - 1, int(waited / _FULL_BAR_MS * len(_BARS)))]
+        for waited in list(row.recent_ms)[-_BARS_SHOWN:]
+    )
+    return Text.assemble((bars, "cyan"), f" {middle:3.0f} ms")
