@@ -84,6 +84,7 @@ class WriteBack:
 
     sends     kinds of captured event it takes
     forwards  feeds (MSH-3|MSH-4) whose messages it gets too, byte for byte; never its own
+    messages_per_s  the most it is sent: a system that just came back must not be pressed down again
     """
 
     name: str
@@ -91,6 +92,7 @@ class WriteBack:
     port: int
     sends: tuple[str, ...]
     forwards: tuple[str, ...]
+    messages_per_s: float
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def _service(table: Table) -> ServiceRule:
 
 
 def _writeback(table: Table) -> WriteBack:
-    table.only("name", "to", "sends", "forwards")
+    table.only("name", "to", "sends", "forwards", "messages_per_s")
     target = table.text("to")
     address = parse_listen(target.removeprefix("mllp://"))
     if address is None:
@@ -244,7 +246,14 @@ def _writeback(table: Table) -> WriteBack:
     for kind in sends:
         if kind not in _KINDS:
             table.refuse("sends", f"may hold {', '.join(_KINDS)}; found {kind!r}")
-    return WriteBack(table.text("name"), address.host, address.port, tuple(sends), tuple(table.texts("forwards", [])))
+    return WriteBack(
+        name=table.text("name"),
+        host=address.host,
+        port=address.port,
+        sends=tuple(sends),
+        forwards=tuple(table.texts("forwards", [])),
+        messages_per_s=_positive(table, "messages_per_s", 20),
+    )
 
 
 def check_site_id(site_id: str) -> str:
@@ -305,6 +314,7 @@ urls = [{urls}]
 # to = "mllp://10.0.0.5:2576"
 # sends = ["note", "admission", "merge", "unmerge"]   # what was captured on this node's pages
 # forwards = ["LAB|{site_id}"]                            # local feeds whose messages it gets too, as they came
+# messages_per_s = 20
 """
 
 

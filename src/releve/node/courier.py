@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,6 +23,8 @@ from releve.log import Ledger
 from releve.node.folder import HUBS_FILE, SERVICES_FILE, signing_key, write_state
 from releve.node.supervisor import Doors, Ready
 from releve.node.watch import ServiceWatch
+from releve.node.writeback import Debt, start_write_backs
+from releve.record import Views
 from releve.recovery.probe import probe
 from releve.replica.access import HubAccess, read_accesses
 from releve.replica.link import HubState as LinkState
@@ -51,13 +53,16 @@ async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None
     replica = Replica(
         accesses, config.site_id, public_key, ledger, inner.append_remote, epoch=epoch, folder=config.folder
     )
+    views = Views(config.folder)
+    debts = {target.name: Debt(target, config, views, ledger) for target in config.writebacks}
     ready()
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     tasks: list[asyncio.Task[object]] = [
         asyncio.create_task(replica.run(), name="replica"),
         asyncio.create_task(_tell_hubs(config, replica), name="hub-states"),
-        asyncio.create_task(_watch_services(config, lambda name: 0), name="services"),
+        asyncio.create_task(_watch_services(config, debts), name="services"),
+        *start_write_backs(config, debts, inner.append),
     ]
     stop: asyncio.Task[object] = asyncio.create_task(stopping.wait())
     done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -65,21 +70,23 @@ async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await inner.close()
+    views.close()
     ledger.close()
     for task in done - {stop}:
         task.result()  # a part that ended by itself is a fault: the post falls, and is started again
 
 
-async def _watch_services(config: Config, owed: Callable[[str], int]) -> None:
+async def _watch_services(config: Config, debts: Mapping[str, Debt]) -> None:
     """Probe every service at its turn, for as long as the courier works.
 
-    owed  how much a destination of write-back, by name, has still to get
+    debts  by name of the destination; a service of that id is not normal again before it has what is owed to it
     """
     watches = {rule.id: ServiceWatch(rule.id, rule.name, rule.central) for rule in config.services}
 
     async def ask(rule: ServiceRule) -> None:
         reading = await probe(rule.probe, _PROBE_TIMEOUT_S)
-        watches[rule.id].hear(reading, owed(rule.id))
+        debt = debts.get(rule.id)
+        watches[rule.id].hear(reading, debt.count() if debt else 0)
 
     while True:
         await asyncio.gather(*(ask(rule) for rule in config.services))

@@ -26,6 +26,7 @@ CONTROL_IDS_MAX = 50_000
 
 Done = Callable[[Receipt | ReleveError], None]
 Append = Callable[[Draft, Done], None]
+Blobs = tuple[tuple[bytes, bytes], ...]
 
 
 class Intake:
