@@ -23,13 +23,13 @@ from releve.demo.sentences import PHASES, Lang, say
 #: The picture is drawn anew so often; more would cost the nodes their processor.
 _DRAWS_PER_S = 4
 _SENTENCES_SHOWN = 9
-_NAME_CHARS = 22
+_NAME_CHARS = 19
 _BARS = "▁▂▃▄▅▆▇█"
 #: A read that waits this long fills its bar.
 _FULL_BAR_MS = 200.0
-_BARS_SHOWN = 8
+_BARS_SHOWN = 6
 #: Below this width the centre stands under the hospitals.
-_WIDE_CHARS = 118
+_WIDE_CHARS = 120
 #: Lines of the terminal that are not hospitals: frames, heading, sentences.
 _OTHER_LINES = _SENTENCES_SHOWN + 9
 #: Above so many rows the centre's programs stand in columns too.
@@ -57,7 +57,7 @@ _HEADINGS: dict[Lang, tuple[str, ...]] = {
     "fr": ("hôpital", "nœud", "gardés", "dus", "lectures", "échecs"),
     "en": ("hospital", "node", "kept", "owed", "reads", "failed"),
 }
-_WIDTHS = (12, 11, 6, 5, 14, 8)
+_WIDTHS = (12, 9, 6, 5, 13, 7)
 _PHASE_COLOURS = {"cut": "bold white on red", "return": "bold black on yellow", "after": "bold black on yellow"}
 
 
