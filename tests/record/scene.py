@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -195,8 +196,7 @@ def write_log(folder: Path, events: Sequence[Event], origin: str = "H01") -> Non
     for pos, e in enumerate(events, 1):
         db.execute(
             "INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (pos, e.origin, e.epoch, e.channel, e.seq, e.hlc, e.recorded_at, e.kind, e.event_id, e.body, e.prev_hash)
-            + (e.hash, e.signature),
+            (pos, *msgspec.structs.astuple(e)[:-1]),
         )
     db.execute("COMMIT")
     db.close()

@@ -23,7 +23,8 @@ Progress = Callable[[int, int], None]
 
 SQL_CHANNELS = "SELECT DISTINCT origin, epoch, channel FROM event ORDER BY origin, epoch, channel"
 SQL_TWICE = (
-    "SELECT origin, hex(event_id), count(*) FROM event GROUP BY event_id, origin HAVING count(*) > 1 ORDER BY min(pos)"
+    "SELECT origin, epoch, hex(event_id), count(*) FROM event GROUP BY event_id, origin, epoch "
+    "HAVING count(*) > 1 ORDER BY min(pos)"
 )
 SQL_BLOBS = "SELECT sha256, bytes FROM blob"
 
@@ -52,8 +53,8 @@ def verify_log(folder: Path, public_key: bytes | None = None, progress: Progress
         total = ledger.last_pos()
         for origin, epoch, channel in db.execute(SQL_CHANNELS).fetchall():
             _check_channel(ledger, origin, epoch, channel, findings, progress, total)
-        for origin, event_id, count in db.execute(SQL_TWICE):
-            findings.add("log.twice", f"{origin}: event id {event_id} stands {count} times in its history.")
+        for origin, epoch, event_id, count in db.execute(SQL_TWICE):
+            findings.add("log.twice", f"{origin}/{epoch}: event id {event_id} stands {count} times in its history.")
         for digest, data in db.execute(SQL_BLOBS):
             if sha256(data).digest() != digest:
                 findings.add("log.blob", f"blob {digest.hex()} does not hold what its name says.")

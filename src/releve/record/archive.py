@@ -102,7 +102,7 @@ SQL_FEED = (
 )
 SQL_KEPT = "INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?)"
 SQL_KEPT_COUNT = "INSERT INTO kept_count VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1"
-SQL_OWN = "INSERT INTO own_event VALUES (?, ?, ?, ?, ?, ?)"
+SQL_OWN = "INSERT OR IGNORE INTO own_event VALUES (?, ?, ?, ?, ?, ?)"
 SQL_OWN_POS = "SELECT pos FROM own_event WHERE event_id = ?"
 SQL_DELIVERY = "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?, ?, ?)"
 SQL_ALLERGIES = "SELECT json FROM resource WHERE patient = ? AND type = ? ORDER BY at, id"

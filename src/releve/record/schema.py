@@ -139,7 +139,7 @@ CREATE TABLE own_event (
   pos INTEGER PRIMARY KEY, event_id BLOB NOT NULL, kind TEXT NOT NULL, sender TEXT NOT NULL,
   patient INTEGER, recorded_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX own_event_by_id ON own_event (event_id);
+CREATE UNIQUE INDEX own_event_by_id ON own_event (event_id);
 CREATE TABLE delivery (
   destination TEXT NOT NULL, pos INTEGER NOT NULL, state TEXT NOT NULL, ack TEXT NOT NULL, attempts INTEGER NOT NULL,
   at INTEGER NOT NULL, PRIMARY KEY (destination, pos)
