@@ -235,7 +235,7 @@ def test_the_base_works_with_and_without_a_slash(standing: Node) -> None:
 def test_a_client_follows_next_links_to_everything(standing: Node) -> None:
     url = f"{standing.base}/Observation?subject=Patient/{ALICE}&code=http://loinc.org|718-7&_count=2&_sort=-date"
     found, pages = [], 0
-    while url:
+    while url and pages < 10:
         bundle = valid(standing.client.get(url), 200, "Bundle")
         assert bundle["total"] == 5
         found += ids(bundle)
@@ -299,7 +299,7 @@ def test_a_search_that_would_read_everything_says_what_to_add(standing: Node) ->
 @pytest.mark.peer
 def test_everything_of_a_patient_comes_in_pages(standing: Node) -> None:
     url, found = f"{standing.base}/Patient/{ALICE}/$everything?_count=3", []
-    while url:
+    while url and len(found) < 100:
         bundle = valid(standing.client.get(url), 200, "Bundle")
         found += ids(bundle)
         url = next((each["url"] for each in bundle["link"] if each["relation"] == "next"), "")

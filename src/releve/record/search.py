@@ -32,7 +32,7 @@ from releve.wire.fhir import COMPARTMENT, Criterion, FhirRefusal, Query, quoted
 from releve.wire.fhir.match import Judge, is_before, judge_of, sort_key, target_of, values_of
 from releve.wire.fhir.query import Include, Sort, Target, Token
 
-#: Resources judged for one page; about a third of a second of one core.
+#: Resources judged for one page; 0.1 to 0.2 s of one core, measured on Patients of half a kilobyte.
 EXAMINED_MAX = 20_000
 #: Targets that a chain may find; more says that the chain's condition is too wide.
 CHAIN_TARGETS_MAX = 500
