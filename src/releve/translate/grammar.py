@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from releve.wire.hl7v2 import Message
 from releve.wire.hl7v2.escape import unescape
@@ -19,27 +19,28 @@ GRAMMARS_MAX = 512
 #: A code, a unit or a name is shorter; what is longer is read each time, so that no peer can fill our memory with it.
 REMEMBERED_CHARACTERS_MAX = 400
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+_Read = TypeVar("_Read", bound=Callable[..., Any])
 
 
-def remembered(
-    entries_max: int,
-) -> Callable[[Callable[Concatenate[str, _P], _R]], Callable[Concatenate[str, _P], _R]]:
-    """Remember what was made of a text, for so many texts of a usual length; the function must be pure."""
+def remembered(entries_max: int) -> Callable[[_Read], _Read]:
+    """Remember what was made of a text, for so many texts of a usual length.
 
-    def wrap(function: Callable[Concatenate[str, _P], _R]) -> Callable[Concatenate[str, _P], _R]:
-        cached: Callable[..., _R] = lru_cache(maxsize=entries_max)(function)
+    The function must be pure, take the text first and all arguments by place.
+    """
+
+    def wrap(function: _Read) -> _Read:
+        cached = lru_cache(maxsize=entries_max)(function)
 
         @wraps(function)
-        def ask(exact: str, /, *rest: _P.args, **named: _P.kwargs) -> _R:
-            if len(exact) > REMEMBERED_CHARACTERS_MAX:
-                return function(exact, *rest, **named)
-            return cached(exact, *rest, **named)
+        def ask(exact: str, *rest: Any) -> Any:
+            return cached(exact, *rest) if len(exact) <= REMEMBERED_CHARACTERS_MAX else function(exact, *rest)
 
-        return ask
+        return cast(_Read, ask)
 
     return wrap
+
+
+_ABSENT = ("",) * 16
 
 
 class Grammar:
@@ -90,6 +91,18 @@ class Grammar:
         if self.escape and self.escape in exact:
             exact = unescape(exact, self.escape, self._letters, self._charset)
         return exact.strip()
+
+    def texts(self, exact: str, count: int) -> list[str]:
+        """Return the first subcomponent of each component as it reads, at least so many of them."""
+        parts = exact.split(self.component) if self.component else [exact]
+        escape, subcomponent = self.escape, self.subcomponent
+        if (escape and escape in exact) or (subcomponent and subcomponent in exact) or '"' in exact:
+            texts = [self.part(parts, index) for index in range(len(parts))]
+        else:
+            texts = [part.strip() for part in parts]
+        if len(texts) < count:
+            texts += _ABSENT[: count - len(texts)]
+        return texts
 
     def part(self, parts: list[str], index: int) -> str:
         """Return the first subcomponent of a component, counted from 0, as it reads; "" when it is absent."""

@@ -68,13 +68,13 @@ class Number(msgspec.Struct, frozen=True, gc=False):
 
 def read_cx(exact: str, grammar: Grammar) -> Number | None:
     """Return the number in one CX repetition; None when it has no value."""
-    parts = grammar.components(exact)
+    parts = exact.split(grammar.component) if grammar.component else [exact]
     value = grammar.part(parts, 0)
     if not value:
         return None
     count = len(parts)
     system, namespace = _authority(parts[3] if count > 3 else "", grammar)
-    kind = grammar.part(parts, 4)
+    kind = grammar.part(parts, 4) if count > 4 else ""
     if count <= 6:
         return Number(system, value, kind, "", "", namespace)
     starts, ends = parse_date(grammar.part(parts, 6)), parse_date(grammar.part(parts, 7))

@@ -27,15 +27,15 @@ def read_name(exact: str, grammar: Grammar, *, is_first: bool) -> dict[str, Any]
     In France the third component lists all given names, the first among them; elsewhere it holds the further ones.
     is_first  the first name of a patient is the legal one when it does not say what it is
     """
-    parts = grammar.components(exact)
-    family, first, further = grammar.part(parts, 0), grammar.part(parts, 1), grammar.part(parts, 2)
+    parts = grammar.texts(exact, 7)
+    family, first, further = parts[0], parts[1], parts[2]
     given = [first] if first else []
     if further:
         if first and (further == first or further.startswith(f"{first} ")):
             further = further[len(first) :]
         given += further.split()
     name: dict[str, Any] = {}
-    kind = grammar.part(parts, 6)
+    kind = parts[6]
     use = NAME_USES.get(kind) or ("official" if is_first and not kind else "")
     if use:
         name["use"] = use
@@ -43,28 +43,25 @@ def read_name(exact: str, grammar: Grammar, *, is_first: bool) -> dict[str, Any]
         name["family"] = family
     if given:
         name["given"] = given
-    if len(parts) > 3:
-        suffixes = [part for part in (grammar.part(parts, 3), grammar.part(parts, 5)) if part]
-        prefix = grammar.part(parts, 4)
-        if prefix:
-            name["prefix"] = [prefix]
-        if suffixes:
-            name["suffix"] = suffixes
+    if parts[4]:
+        name["prefix"] = [parts[4]]
+    if parts[3] or parts[5]:
+        name["suffix"] = [part for part in (parts[3], parts[5]) if part]
     return name if family or given else {}
 
 
 def read_address(exact: str, grammar: Grammar) -> dict[str, Any]:
     """Return one address; {} when it is empty or says where somebody was born."""
-    parts = grammar.components(exact)
-    kind = grammar.part(parts, 6)
+    parts = grammar.texts(exact, 9)
+    kind = parts[6]
     if kind in BIRTH_PLACES:
         return {}
     address: dict[str, Any] = {}
-    lines = [line for line in (grammar.part(parts, 0), grammar.part(parts, 1)) if line]
+    lines = [line for line in (parts[0], parts[1]) if line]
     if lines:
         address["line"] = lines
     for index, element in ((2, "city"), (8, "district"), (3, "state"), (4, "postalCode"), (5, "country")):
-        value = grammar.part(parts, index)
+        value = parts[index]
         if value:
             address[element] = value
     if not address:
@@ -81,15 +78,15 @@ def read_birth_place(exact: str, grammar: Grammar) -> dict[str, Any]:
 
     The code of the commune (INSEE) stands in the ninth component.
     """
-    parts = grammar.components(exact)
-    if grammar.part(parts, 6) not in BIRTH_PLACES:
+    parts = grammar.texts(exact, 9)
+    if parts[6] not in BIRTH_PLACES:
         return {}
     place: dict[str, Any] = {}
-    code = grammar.part(parts, 8)
+    code = parts[8]
     if code:
         place["extension"] = [{"url": _INSEE_CODE, "valueCoding": {"system": _INSEE_SYSTEM, "code": code}}]
     for index, element in ((2, "city"), (4, "postalCode"), (5, "country")):
-        value = grammar.part(parts, index)
+        value = parts[index]
         if value:
             place[element] = value
     return place
@@ -100,12 +97,12 @@ def read_telecom(exact: str, grammar: Grammar, use: str) -> list[dict[str, Any]]
 
     use  what the field is for when the repetition does not say: "home", "work" or ""
     """
-    parts = grammar.components(exact)
-    kind = grammar.part(parts, 2).upper()
+    parts = grammar.texts(exact, 12)
+    kind = parts[2].upper()
     system = TELECOM_SYSTEMS.get(kind, "phone")
-    use = "mobile" if kind == "CP" else TELECOM_USES.get(grammar.part(parts, 1), use)
-    number = grammar.part(parts, 0) or grammar.part(parts, 11) or _composed(parts, grammar)
-    mail = grammar.part(parts, 3)
+    use = "mobile" if kind == "CP" else TELECOM_USES.get(parts[1], use)
+    number = parts[0] or parts[11] or _composed(parts)
+    mail = parts[3]
     if number and "@" in number:
         system = "email"
     points = []
@@ -116,8 +113,8 @@ def read_telecom(exact: str, grammar: Grammar, use: str) -> list[dict[str, Any]]
     return [{**point, "use": use} if use else point for point in points]
 
 
-def _composed(parts: list[str], grammar: Grammar) -> str:
-    country, area, local, extension = (grammar.part(parts, index) for index in (4, 5, 6, 7))
+def _composed(parts: list[str]) -> str:
+    country, area, local, extension = (parts[index] for index in (4, 5, 6, 7))
     if not local:
         return ""
     number = " ".join(part for part in (f"+{country.lstrip('+')}" if country else "", area, local) if part)
