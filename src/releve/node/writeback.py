@@ -14,9 +14,8 @@ from typing import Any
 
 import orjson
 
-from releve.clock import wall_us
 from releve.config import Config, WriteBack
-from releve.doors.outbox import Outcome, Pace, deliver, delivery_draft
+from releve.doors.outbox import Pace, deliver
 from releve.doors.outbox import Owed as OwedEvent
 from releve.errors import Refused, ReleveError
 from releve.log import Draft, Ledger, Receipt, decode_body
@@ -30,7 +29,7 @@ Append = Callable[[Draft], Awaitable[Receipt]]
 class Debt:
     """What this node owes one destination.
 
-    The views are asked from the oldest event that is not settled onwards, so that years of settled history cost nothing.
+    The views are asked from the oldest event that is not settled onwards: years of settled history cost nothing.
     """
 
     def __init__(self, target: WriteBack, config: Config, views: Views, ledger: Ledger) -> None:
@@ -92,10 +91,6 @@ class Debt:
 
 async def write_back(target: WriteBack, debt: Debt, append: Append) -> None:
     """Serve one destination until cancelled."""
-
-    async def record(outcome: Outcome) -> None:
-        await append(delivery_draft(outcome, wall_us()))
-
     await deliver(
         target.name,
         target.host,
@@ -103,7 +98,7 @@ async def write_back(target: WriteBack, debt: Debt, append: Append) -> None:
         owed=debt.owed,
         refused=debt.refused,
         contents_of=debt.contents,
-        record=record,
+        append=append,
         now=time.monotonic,
         random=random.random,
         pace=Pace(messages_per_s=target.messages_per_s),
