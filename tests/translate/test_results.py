@@ -258,3 +258,12 @@ def test_the_edge_hour_that_occurs_twice_is_flagged() -> None:
     translation = said(edge("dst-ambiguous-local-time"))
     assert content(translation, "Observation")["effectiveDateTime"] == "2026-10-25T02:30:00+02:00"
     assert "hl7v2.time-ambiguous" in codes(translation)
+
+
+def test_what_is_remembered_of_a_patient_is_said_again_and_so_is_every_remark() -> None:
+    odd = "PID|1||42^^^CHU^PI||DOE^JANE||hier"
+    sound = "PID|1||42^^^CHU^PI||DOE^JANE||19800214"
+    for pid, remarks in ((odd, {"hl7v2.birth-date-unreadable"}), (sound, set())):
+        first, again = oru(pid, OBR), oru(pid, OBR)
+        assert first.statements == again.statements
+        assert codes(first) == codes(again) == remarks

@@ -27,10 +27,11 @@ class Reading:
     """A message with its grammar, its sender's zone and the remarks made so far.
 
     received_at  when this node heard it
+    remarked     how often anything was remarked, repetitions counted
     sent_at      MSH-7 as an instant, else received_at
     """
 
-    __slots__ = ("grammar", "message", "received_at", "remarks", "sent_at", "zone")
+    __slots__ = ("grammar", "message", "received_at", "remarked", "remarks", "sent_at", "zone")
 
     def __init__(self, message: Message, received_at: Instant, zone: ZoneInfo) -> None:
         self.message = message
@@ -38,6 +39,7 @@ class Reading:
         self.zone = zone
         self.received_at = received_at
         self.remarks: list[str] = []
+        self.remarked = 0
         sent = self.moment(message.segments[0].raw(7), "MSH-7")
         self.sent_at = sent.at if sent else received_at
         if sent is None:
@@ -47,6 +49,7 @@ class Reading:
 
     def remark(self, code: str, sentence: str) -> None:
         """Add a remark, once, and never more than REMARKS_MAX."""
+        self.remarked += 1
         text = f"{code}: {sentence}"
         if len(self.remarks) < REMARKS_MAX and text not in self.remarks:
             self.remarks.append(text)

@@ -16,7 +16,8 @@ the tie, so a parent sent again cannot lose it. Source: HL7 v2.5.1 7.3, 7.4; v2-
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -35,8 +36,8 @@ from releve.translate.coding import (
 from releve.translate.document import Attachment, read_document
 from releve.translate.grammar import Grammar, remembered
 from releve.translate.identifier import Number, read_ei, read_nested_ei
-from releve.translate.orders import Order, Result, orders_of
-from releve.translate.patient import Known, identify, mention_patient
+from releve.translate.orders import Order, PatientGroup, Result, orders_of
+from releve.translate.patient import identify, mention_patient
 from releve.translate.reading import Reading
 from releve.translate.stay import identify_stay, mention_stay
 from releve.translate.tables import (
@@ -57,6 +58,9 @@ _REPORT_EXTENDS = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-exte
 _ABSENT = ("",) * 56
 _DOCUMENT_STATUSES = {"preliminary": "preliminary", "final": "final", "corrected": "amended", "amended": "amended"}
 _SECTIONS_MAX = 256
+#: Patients whose PID and PV1 are remembered: those of a large hospital who have results in one day. About 8 MB.
+_ABOUTS_MAX = 4096
+_ABOUT_CHARACTERS_MAX = 2000
 
 
 class Results:
@@ -110,31 +114,64 @@ def state_results(reading: Reading, *, production: bool) -> Results:
         reading.remark("hl7v2.order-unreadable", remark)
     results.has_parents = any(order.obr.raw(26) for group in groups for order in group.orders if order.obr)
     for number, group in enumerate(groups, 1):
-        known = identify(group.pid, reading, production=production) if group.pid is not None else None
-        if group.pid is None or known is None:
+        about = _about(group, reading, production=production)
+        if about is None:
             results.reason = NOBODY
             reading.remark(
                 "hl7v2.no-patient-number", f"PID {number} of {len(groups)} names nobody; its results are not charted."
             )
             continue
-        encounter = _mention(results, group.pid, group.pv1, known, reading)
+        id_, at = about.patient_id, reading.sent_at
+        results.statements.append(Statement("mention", "Patient", id_, at, id_, about.patient))
+        if about.stay_id:
+            results.statements.append(Statement("mention", "Encounter", about.stay_id, at, id_, about.stay))
         for order in group.orders:
-            _state_order(results, order, known.id, encounter, reading)
+            _state_order(results, order, id_, about.reference, reading)
     return results
 
 
-def _mention(
-    results: Results, pid: Segment, pv1: Segment | None, known: Known, reading: Reading
-) -> orjson.Fragment | None:
-    """Mention the patient and the stay; return the reference to the stay."""
-    patient = encode(mention_patient(pid, known, reading))
-    results.statements.append(Statement("mention", "Patient", known.id, reading.sent_at, known.id, patient))
-    stay = identify_stay(pv1, pid, known.id, reading)
-    if stay is None or pv1 is None:
+class _About(NamedTuple):
+    """Whom and which stay results are about: ids, what is mentioned of each, and the reference to the stay."""
+
+    patient_id: str
+    patient: bytes
+    stay_id: str
+    stay: bytes
+    reference: orjson.Fragment | None
+
+
+_abouts: dict[tuple[str, str, Grammar, ZoneInfo, bool], _About] = {}
+
+
+def _about(group: PatientGroup, reading: Reading, *, production: bool) -> _About | None:
+    """Return whom results are about; None when the PID names nobody.
+
+    A laboratory repeats the same PID and PV1 with every result of a patient, so what was made of them is remembered,
+    unless there was something to remark: that is said every time.
+    """
+    pid, pv1 = group.pid, group.pv1
+    if pid is None:
         return None
-    encounter = encode(mention_stay(pv1, stay, known.id, reading))
-    results.statements.append(Statement("mention", "Encounter", stay.id, reading.sent_at, known.id, encounter))
-    return orjson.Fragment(f'{{"reference":"Encounter/{stay.id}"}}'.encode())
+    key = (pid.text, pv1.text if pv1 is not None else "", reading.grammar, reading.zone, production)
+    known = _abouts.get(key)
+    if known is not None:
+        return known
+    remarked_before = reading.remarked
+    patient = identify(pid, reading, production=production)
+    if patient is None:
+        return None
+    mentioned = encode(mention_patient(pid, patient, reading))
+    stay = identify_stay(pv1, pid, patient.id, reading)
+    if stay is None or pv1 is None:
+        about = _About(patient.id, mentioned, "", b"", None)
+    else:
+        reference = orjson.Fragment(f'{{"reference":"Encounter/{stay.id}"}}'.encode())
+        about = _About(patient.id, mentioned, stay.id, encode(mention_stay(pv1, stay, patient.id, reading)), reference)
+    if reading.remarked == remarked_before and len(key[0]) + len(key[1]) <= _ABOUT_CHARACTERS_MAX:
+        if len(_abouts) >= _ABOUTS_MAX:
+            _abouts.clear()
+        _abouts[key] = about
+    return about
 
 
 def _state_order(
