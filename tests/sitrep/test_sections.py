@@ -126,7 +126,7 @@ def test_a_hospital_that_differs_is_named(estate: Estate) -> None:
     report = draft(estate, number=1, at=CUT + 2, next_at=CUT + 3, measured=measured)
     text = "\n".join(line.text for section in sections(report, "en") for line in section.lines)
     assert "Patient record: down in 1 of 2 hospitals (Hôpital du Nord). Since 11:00." in text
-    assert "Not measured: Internal mail." in text
+    assert "Internal mail: not measured in 1 of 2 hospitals (Hôpital du Sud)." in text
     assert report.phase == "cut", "one service in one hospital was not measured, so nothing is all back"
 
 

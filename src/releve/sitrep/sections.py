@@ -100,19 +100,18 @@ class _Words:
 
     def out(self) -> list[Line]:
         """What is not right somewhere, worst first as care wants it back, and until when."""
-        report, lines = self._report, []
+        report, lines, unmeasured = self._report, [], []
         for unit in report.services():
-            if report.worst(unit) in ("normal", "unknown"):
+            states = report.by_state(unit)
+            if states.keys() <= {"unknown"}:
+                unmeasured.append(unit)
                 continue
-            for state in report.by_state(unit):
-                if state not in ("normal", "unknown"):
-                    lines.append(self._service(unit, state))
+            lines += [self._service(unit, state) for state in states if state != "normal"]
             if span := return_text(report, unit, self._lang):
                 lines.append(Line("    " + span))
         if not lines and report.states:
             lines.append(Line(self._words["none.out"]))
         lines += self._expectations()
-        unmeasured = [unit for unit in report.services() if "unknown" in report.by_state(unit) or not unit.hospitals]
         if unmeasured:
             lines.append(Line(self._words["unmeasured.services"].format(services=self._units(unmeasured))))
         return lines
