@@ -18,7 +18,7 @@ import json
 import logging
 import ssl
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -255,15 +255,33 @@ async def connected(
 
 
 def heed_cancel() -> None:
-    """End this task if it was told to end and something swallowed that; every loop that talks to a hub begins with it.
+    """End this task if it was told to end and something swallowed that; loops that talk to a hub begin with it.
 
-    On Python 3.11 asyncio.wait_for, which the client uses, and a TaskGroup that is failing both may swallow it.
+    On Python 3.11 asyncio.wait_for, which the client uses, may swallow it. Not for a task that holds a TaskGroup: there
+    3.11 leaves the mark of a cancellation that has been dealt with; see apart().
 
     raises  CancelledError
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run something in a task of its own, which ends when this one is told to end, even if it swallows that once.
+
+    On Python 3.11 a TaskGroup that is failing swallows a cancellation that comes at the same time.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_LOOK_S)
+        failure = None if task.cancelled() else task.exception()
+    if failure is not None:
+        raise failure
 
 
 async def until_lost(depot: Depot) -> None:

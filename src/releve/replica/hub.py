@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from typing import IO
 
 from releve.clock import Instant, to_datetime, wall_us
 from releve.errors import Refused, WrongUse
-from releve.replica.depot import Resync, connected, heed_cancel, until_lost
+from releve.replica.depot import Resync, apart, connected, heed_cancel, until_lost
 from releve.replica.enrolment import (
     STEWARD,
     HubSettings,
@@ -44,6 +45,7 @@ _STOP_S = 10.0
 _PAUSE_FIRST_S, _PAUSE_LAST_S = 0.1, 10.0
 _STEADY_S = 30.0  # a server that lived this long is started again at once
 _LOOK_S = 0.05
+_AGAIN_S = 0.2
 _PORT_TRIALS = 40
 _SITES_LOOK_S = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -217,21 +219,23 @@ class Hub:
         near = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - where to connect to, not to bind
         host = near.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
         tls = steward_tls(self.folder)
+        url = f"tls://{host}:{self.port}"
         while True:
-            heed_cancel()
             try:
-                async with connected(f"tls://{host}:{self.port}", tls, seed, inbox(STEWARD), STEWARD) as depot:
-                    steward = Steward(self.folder, settings.name, depot, self._now)
-                    await steward.listen()
-                    async with asyncio.TaskGroup() as group:
-                        group.create_task(until_lost(depot))
-                        group.create_task(self._rounds(steward))
+                await apart(self._steward(settings, url, tls, seed))
             except* Resync as failures:
                 reason = "; ".join(str(failure) for failure in failures.exceptions)
                 level = logging.WARNING if self._answering.is_set() else logging.DEBUG
                 _log.log(level, "steward lost its server", extra={"hub": settings.name, "reason": reason})
-            heed_cancel()
-            await asyncio.sleep(0.2 if self._answering.is_set() else _LOOK_S)
+            await asyncio.sleep(_AGAIN_S if self._answering.is_set() else _LOOK_S)
+
+    async def _steward(self, settings: HubSettings, url: str, tls: ssl.SSLContext, seed: str) -> None:
+        async with connected(url, tls, seed, inbox(STEWARD), STEWARD) as depot:
+            steward = Steward(self.folder, settings.name, depot, self._now)
+            await steward.listen()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(until_lost(depot))
+                group.create_task(self._rounds(steward))
 
     async def _rounds(self, steward: Steward) -> None:
         while True:

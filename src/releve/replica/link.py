@@ -21,7 +21,7 @@ from releve.errors import PeerError, StoreUnable
 from releve.log import GROUP, Ledger
 from releve.replica.access import HubAccess
 from releve.replica.alerts import Alert, Alerts
-from releve.replica.depot import Depot, Resync, connected, heed_cancel, until_lost
+from releve.replica.depot import Depot, Resync, apart, connected, heed_cancel, until_lost
 from releve.replica.keyfile import write_private
 from releve.replica.names import CHANNELS, DIGEST, ROSTER, Channel, hint, inbox, parse_stream
 from releve.replica.pull import AppendRemote, Puller
@@ -146,32 +146,33 @@ class Replica:
 
     async def _keep_link(self, link: _Link) -> None:
         wait_s, first_wait_s = _AGAIN_FIRST_S, 0.0
-        access = link.access
+        hub = link.access.hub
         while True:
-            heed_cancel()
             try:
-                tls = access.tls()
-                async with connected(access.url, tls, access.nkey_seed, inbox(access.site), access.site) as depot:
-                    link.depot, link.reason = depot, ""
-                    self.alerts.close(access.hub, "replica.unreachable", "")
-                    _log.info("hub reached", extra={"hub": access.hub})
-                    wait_s = _AGAIN_FIRST_S
-                    await self._exchange(link, depot, first_wait_s)
+                await apart(self._connect(link, first_wait_s))
             except* Resync as failures:
                 link.reason = _reason(failures)
             except* Exception as failures:  # noqa: BLE001 - top of a hub's task: what one hub sends must not stop the other
                 link.reason = f"failed here: {_reason(failures)}"
-                _log.exception("exchange with hub failed", extra={"code": "replica.failed", "hub": access.hub})
-                self.alerts.add(access.hub, "replica.failed", "", link.reason)
+                _log.exception("exchange with hub failed", extra={"code": "replica.failed", "hub": hub})
+                self.alerts.add(hub, "replica.failed", "", link.reason)
             if link.depot is not None:
-                first_wait_s = self._rng.uniform(0, self._jitter_s)
-                _log.warning("hub left", extra={"code": "hub.lost", "hub": access.hub, "reason": link.reason})
-            link.depot = None
-            heed_cancel()
+                link.depot = None
+                wait_s, first_wait_s = _AGAIN_FIRST_S, self._rng.uniform(0, self._jitter_s)
+                _log.warning("hub left", extra={"code": "hub.lost", "hub": hub, "reason": link.reason})
             if wait_s >= _AGAIN_LAST_S:
-                self.alerts.add(access.hub, "replica.unreachable", "", f"Hub {access.hub} is away: {link.reason}")
+                self.alerts.add(hub, "replica.unreachable", "", f"Hub {hub} is away: {link.reason}")
             await asyncio.sleep(wait_s * self._rng.uniform(0.5, 1))
             wait_s = min(wait_s * 2, _AGAIN_LAST_S)
+
+    async def _connect(self, link: _Link, first_wait_s: float) -> None:
+        """Reach a hub and exchange with it until the connection ends."""
+        access = link.access
+        async with connected(access.url, access.tls(), access.nkey_seed, inbox(access.site), access.site) as depot:
+            link.depot, link.reason = depot, ""
+            self.alerts.close(access.hub, "replica.unreachable", "")
+            _log.info("hub reached", extra={"hub": access.hub})
+            await self._exchange(link, depot, first_wait_s)
 
     async def _exchange(self, link: _Link, depot: Depot, first_wait_s: float) -> None:
         """Push and pull through one connection until it ends.
