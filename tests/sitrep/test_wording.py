@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releve.recovery.forecast import Span
-from releve.sitrep.wording import EN, FR, clock_text, date_text, length_text, seen, span_clocks
+from releve.sitrep.wording import EN, FR, clock_text, date_text, evidence_text, length_text, seen, span_clocks
 
 #: 3 August 2024, 11:00 in Paris.
 CUT = 1_722_675_600_000_000
@@ -69,3 +69,10 @@ def test_what_a_probe_saw_is_told_in_both_languages() -> None:
     assert seen("refused", "nothing listens there").fr == "rien n'écoute à cette adresse"
     assert "«" in seen("wrong", "it answers 500").fr
     assert "it answers 500" in seen("wrong", "it answers 500").fr
+
+
+def test_a_probes_own_sentence_is_told_in_french_or_quoted() -> None:
+    assert evidence_text("no answer within 3 s", "fr") == "aucune réponse dans le délai"
+    assert evidence_text("it says 3D000: no such database", "fr") == "«\u00a0it says 3D000: no such database\u00a0»"
+    assert evidence_text("no answer within 3 s", "en") == "no answer within 3 s"
+    assert evidence_text("", "fr") == ""

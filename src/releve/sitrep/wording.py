@@ -366,9 +366,36 @@ def span_clocks(span: Span, issued_at: Instant, zone: str, lang: str) -> tuple[s
     return clocks[0], clocks[1]
 
 
+#: How the sentences of probes begin (recovery.probe, which speaks English to engineers), and which words say the same.
+_BEGINNINGS = (
+    ("nothing listens there", "refused"),
+    ("it accepted the connection and did not answer", "silent"),
+    ("no answer within", "silent"),
+    ("no connection within", "silent"),
+    ("it hung up", "closed"),
+    ("the connection broke", "closed"),
+    ("it could not be asked", "unasked"),
+    ("on battery", "battery"),
+    ("on line power", "up"),
+    ("it answers NOOP", "up"),
+    ("it answers OPTIONS with 200", "up"),
+    ("it answers select 1", "up"),
+    ("it answers PING", "up"),
+    ("it greets", "up"),
+    ("it resolves", "up"),
+    ("it binds and returns", "up"),
+    ("it acknowledges our message", "up"),
+)
+
+
 def evidence_text(evidence: Bilingual | str, lang: str) -> str:
-    """Return evidence in a language; a plain text is shown as it is."""
-    return evidence if isinstance(evidence, str) else evidence.in_language(lang)
+    """Return evidence in a language; in French, a probe's English sentence that has no words of ours is quoted."""
+    if not isinstance(evidence, str):
+        return evidence.in_language(lang)
+    if lang == "en" or not evidence:
+        return evidence
+    state = next((state for beginning, state in _BEGINNINGS if evidence.startswith(beginning)), None)
+    return FR[f"seen.{state}"] if state else f"«\u00a0{evidence}\u00a0»"
 
 
 def seen(state: str, detail: str = "") -> Bilingual:
