@@ -504,7 +504,7 @@ def _keys_of_word(db: sqlite3.Connection, word: str) -> set[int]:
     if plain:
         asked += [("Patient:family", plain), ("Patient:given", plain)]
     if any(letter.isdigit() for letter in word):
-        asked.append(("Patient:identifier", word))
+        asked += [("Patient:identifier", one) for one in {word, word.upper()}]  # numbers have no lower case on a badge
         asked += [("Patient:birthdate", day) for day in _days(word)]
     for param, value in asked:
         rows = db.execute(SQL_BY_PREFIX, (param, value, value + _LAST_LETTER, CANDIDATES_MAX))
