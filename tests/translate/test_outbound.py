@@ -21,7 +21,7 @@ CAPTURED = to_instant(datetime(2024, 8, 3, 13, 5, tzinfo=UTC))
 RAW = text(
     "EVN||20240803100000",
     "PID|1||A1^^^SAMU^AN~42^^^CHU&1.2.250.9&ISO^PI||LÉGER^ÉLODIE^ÉLODIE ANNE^^^^L~NOËL^ÉLODIE^^^^^D||19800214|F"
-    "|||12 rue^^BESANÇON^^25000^FRA^H||^PRN^PH^^^^^^^^^0102030405",
+    "|||12 rue^^BESANÇON^^25000^FRA^H||^PRN^PH^^^^^^^^^0102030405|||||||||||||||||||VALI",
     "PV1|1|I|CARDIO^101^1^CHU||||||||||||||||V1^^^CHU&1.2.250.9&ISO^VN",
 )
 PATIENT = computed_id("Patient", "urn:oid:1.2.250.9", "42")

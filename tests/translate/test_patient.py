@@ -134,7 +134,7 @@ def test_an_ins_counts_under_its_authority_and_beside_a_qualified_identity() -> 
     assert _systems(found) == ["urn:id:CHU", "urn:oid:1.2.250.1.213.1.4.8"]
     assert found["identifier"][1]["type"]["coding"][0]["code"] == "INS-NIR"
     (reliability,) = found["extension"]
-    assert (reliability["url"], reliability["valueCoding"]["code"]) == (IDENTITY_RELIABILITY, "VALI")
+    assert (reliability["url"], reliability["extension"][0]["valueCoding"]["code"]) == (IDENTITY_RELIABILITY, "VALI")
 
 
 @pytest.mark.parametrize("status", ["PROV", "DOUT", "FICT", ""])

@@ -430,7 +430,7 @@ class Runner:
                 if at >= self._look_at:
                     self._look_at = at + LOOK_EVERY_S
                     self._look(at)
-                action = self._outbox.plan(at)
+                action = self._plan(at)
                 if isinstance(action, Outcome):
                     await self._keep(action)
                 elif isinstance(action, Rest):
@@ -444,6 +444,13 @@ class Runner:
         finally:
             if self._line is not None:
                 self._line.close()
+
+    def _plan(self, at: float) -> Action | Outcome:
+        try:
+            return self._outbox.plan(at)
+        except ReleveError as error:  # what an event says cannot be read just now; the line is listened to meanwhile
+            logger.warning("event not read", extra={"destination": self._outbox.destination, "code": error.code})
+            return Rest(at + LOOK_EVERY_S)
 
     def _look(self, at: float) -> None:
         try:

@@ -219,7 +219,7 @@ def _pid(patient: dict[str, Any], station: Station) -> str:
         fields[32] = "PROV"
     for extension in patient.get("extension", ()):
         if extension.get("url") == IDENTITY_RELIABILITY:
-            fields[32] = _e(extension.get("valueCoding", {}).get("code", ""))
+            fields[32] = _e(_first(extension.get("extension")).get("valueCoding", {}).get("code", ""))
     if patient.get("deceasedDateTime"):
         fields[30] = "Y"
     elif "deceasedBoolean" in patient:

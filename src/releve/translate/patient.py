@@ -24,6 +24,7 @@ from releve.wire.hl7v2 import Segment
 from releve.wire.hl7v2.message import NULL
 
 IDENTITY_RELIABILITY = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability"
+IDENTITY_STATUS = "identityStatus"
 IDENTITY_RELIABILITY_CODES = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0445"
 _BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 _BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
@@ -220,7 +221,8 @@ def _put_extensions(patient: dict[str, Any], fields: tuple[str, ...], grammar: G
     reliability = grammar.part(grammar.components(fields[32]), 0) if fields[32] else ""
     if reliability:
         coding = {"system": IDENTITY_RELIABILITY_CODES, "code": " ".join(reliability.split())}
-        extensions.append({"url": IDENTITY_RELIABILITY, "valueCoding": coding})
+        status = {"url": IDENTITY_STATUS, "valueCoding": coding}
+        extensions.append({"url": IDENTITY_RELIABILITY, "extension": [status]})
     for repetition in grammar.repetitions(fields[11]):
         place = read_birth_place(repetition, grammar)
         if place:

@@ -18,7 +18,7 @@ from releve.translate.tables import (
 )
 
 _INSEE_CODE = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"
-_INSEE_SYSTEM = "https://mos.esante.gouv.fr/NOS/TRE_R13-Commune/FHIR/TRE-R13-Commune"
+_INSEE_SYSTEM = "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM"
 
 
 def read_name(exact: str, grammar: Grammar, *, is_first: bool) -> dict[str, Any]:
