@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlencode
 
 import msgspec
@@ -254,13 +255,18 @@ def no_such_person(station: Station, request: Request) -> Response:
 def group_rows(teller: Teller, patient_id: str, group: ResultGroup, since: Instant) -> list[ResultRow]:
     """Return the lines of one code: its newest result, and under a withdrawn one the newest that still counts."""
     newest = group.points[0]
-    url = f"/patient/{patient_id}/result?{urlencode({'code': group.code})}"
+    url = f"/patient/{patient_id}/result?{_code_query(group.code)}"
     rows = [_row(teller, group, newest, url, since, has_trend=not newest.is_void)]
     if newest.is_void:
         valid = next((point for point in group.points if not point.is_void), None)
         if valid is not None:
             rows.append(_row(teller, group, valid, url, since, has_trend=True))
     return rows
+
+
+@lru_cache(maxsize=4096)  # the codes of a hospital's laboratory
+def _code_query(code: str) -> str:
+    return urlencode({"code": code})
 
 
 def _row(teller: Teller, group: ResultGroup, point: Point, url: str, since: Instant, *, has_trend: bool) -> ResultRow:

@@ -34,7 +34,8 @@ class Looked:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(path, timeout=5)
+            # One thread at a time, but not always the one that opened it, as with the accounts.
+            self._db = sqlite3.connect(path, timeout=5, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=OFF")  # see the module's first line
             self._db.executescript(_TABLE)
