@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from releve.config import Config, WriteBack
-from releve.doors.outbox import Pace, deliver
 from releve.doors.outbox import Owed as OwedEvent
+from releve.doors.outbox import Pace, deliver
 from releve.errors import Refused, ReleveError
 from releve.log import Draft, Ledger, Receipt, decode_body
 from releve.record import Views
