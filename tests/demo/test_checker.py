@@ -205,11 +205,12 @@ def test_what_the_record_application_has_lacks_refused_or_has_twice_is_told_apar
         for control_id, raw in (("A1", raws[0]), ("A2", raws[1]), ("A2 again", raws[1])):
             row = ("GAM|H01", control_id, "", "ADT", "", raw.hex(), 0.0, 1)
             db.execute("INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        db.execute("INSERT INTO refusal VALUES ('GAM|H01', 'A3', 'not known', 0)")
+        db.execute("INSERT INTO refusal VALUES ('GAM|H01', 'A3', 'not known', ?, 0)", (raws[2].hex(),))
         db.execute("INSERT INTO note VALUES (NULL, '1', 'calm [H01-note-1]', 'x')")
     verdict = HospitalVerdict("H01", "Cochin")
     _check_centre(verdict, read_account(tmp_path / "desk.jsonl"), read_centre(tmp_path / "centre.db"))
     assert (verdict.owed, verdict.accepted, verdict.refused) == (5, 3, 1)
+    assert verdict.refusals == ["A3: not known"]
     assert verdict.duplicated == ["A2 is 2 times in the record application"]
     assert verdict.missing_at_centre == ["A4 is neither accepted nor refused by the record application"]
     assert not verdict.is_good
@@ -217,7 +218,7 @@ def test_what_the_record_application_has_lacks_refused_or_has_twice_is_told_apar
 
 def test_a_refusal_that_was_followed_by_an_acceptance_is_none(tmp_path: Path) -> None:
     with closing(_centre_file(tmp_path / "centre.db")) as db, db:
-        db.execute("INSERT INTO refusal VALUES ('GAM|H01', 'A1', 'not known', 0)")
+        db.execute("INSERT INTO refusal VALUES ('GAM|H01', 'A1', 'not known', '00', 0)")
         db.execute("INSERT INTO message VALUES (NULL, 'GAM|H01', 'A1', '', 'ADT', '', '00', 1, 1)")
     assert read_centre(tmp_path / "centre.db").refused == {}
 

@@ -50,13 +50,13 @@ class Centre:
     """What the record application holds, read from its database file.
 
     kept     sha256 of a message → how many rows hold it
-    refused  control id → reason
+    refused  control id → (the message, why), of what was refused and not accepted later
     notes    text of each note
     people   numbers of the people it knows
     """
 
     kept: Mapping[str, int] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, tuple[bytes, str]] = field(default_factory=dict)
     notes: Sequence[str] = ()
     people: frozenset[str] = frozenset()
 
@@ -67,8 +67,8 @@ def read_centre(path: Path) -> Centre:
         kept = Counter(sha256(bytes.fromhex(raw)).hexdigest() for (raw,) in db.execute("SELECT raw FROM message"))
         held = {control_id for (control_id,) in db.execute("SELECT control_id FROM message")}
         refused = {
-            control_id: reason
-            for control_id, reason in db.execute("SELECT control_id, reason FROM refusal")
+            control_id: (bytes.fromhex(raw), reason)
+            for control_id, raw, reason in db.execute("SELECT control_id, raw, reason FROM refusal")
             if control_id not in held
         }
         notes = [text for (text,) in db.execute("SELECT text FROM note")]
@@ -174,8 +174,9 @@ def _check_centre(verdict: HospitalVerdict, entries: Sequence[Entry], centre: Ce
             verdict.duplicated.append(f"{control_id} is {copies} times in the record application")
         if copies:
             verdict.accepted += 1
-        elif control_id in centre.refused:
+        elif (reason := _refusal(centre, entry)) is not None:
             verdict.refused += 1
+            verdict.refusals.append(f"{control_id}: {reason}")
         else:
             verdict.missing_at_centre.append(f"{control_id} is neither accepted nor refused by the record application")
 
@@ -185,13 +186,22 @@ def not_back(entries: Sequence[Entry], centre: Centre) -> list[str]:
     return [
         entry.sent.control_id
         for entry in _owed(entries)
-        if not _copies_at(centre, entry) and entry.sent.control_id not in centre.refused
+        if not _copies_at(centre, entry) and _refusal(centre, entry) is None
     ]
 
 
 def _owed(entries: Sequence[Entry]) -> list[Entry]:
     """Return what is owed to the record application; its own messages and the laboratory's are not sent back."""
     return [entry for entry in entries if entry.is_acknowledged and entry.sent.sender not in ("DPI", "SIL")]
+
+
+def _refusal(centre: Centre, entry: Entry) -> str | None:
+    """Return why the record application refused an entry, None when it did not."""
+    if not is_capture(entry):
+        refused = centre.refused.get(entry.sent.control_id)
+        return refused[1] if refused is not None and refused[0] == entry.raw else None
+    token = entry.sent.facts[0].key.rpartition("|")[2].encode()
+    return next((reason for raw, reason in centre.refused.values() if token in raw), None)
 
 
 def _copies_at(centre: Centre, entry: Entry) -> int:

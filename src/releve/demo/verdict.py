@@ -39,7 +39,7 @@ class HospitalVerdict(msgspec.Struct):
     lost                 sentences; acknowledged and not where it must be
     wrong                sentences; there, and says something else than what was sent
     duplicated           sentences; the same fact twice
-    written_back         owed to the record application; accepted, refused there, or not there yet
+    owed                 to the record application: accepted there, refused (a person decides), or missing
     """
 
     id: str
@@ -59,6 +59,7 @@ class HospitalVerdict(msgspec.Struct):
     owed: int = 0
     accepted: int = 0
     refused: int = 0
+    refusals: list[str] = []
     missing_at_centre: list[str] = []
     reads: Reads = msgspec.field(default_factory=Reads)
 
@@ -196,6 +197,7 @@ def _faults(hospitals: Sequence[HospitalVerdict], french: bool) -> list[str]:
         "duplicated": "doublé" if french else "doubled",
         "wrong": "faux" if french else "wrong",
         "missing_at_centre": "manque au centre" if french else "missing at the centre",
+        "refusals": "refusé par le centre" if french else "refused by the centre",
     }
     lines = []
     for hospital in hospitals:

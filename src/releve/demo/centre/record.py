@@ -27,7 +27,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS message (
   id INTEGER PRIMARY KEY, sender TEXT, control_id TEXT, sha256 TEXT, type TEXT, patient TEXT, raw TEXT,
   received_at REAL, copies INTEGER, UNIQUE (sender, control_id));
-CREATE TABLE IF NOT EXISTS refusal (sender TEXT, control_id TEXT, reason TEXT, refused_at REAL);
+CREATE TABLE IF NOT EXISTS refusal (sender TEXT, control_id TEXT, reason TEXT, raw TEXT, refused_at REAL);
 CREATE TABLE IF NOT EXISTS person (patient TEXT PRIMARY KEY, names TEXT);
 CREATE TABLE IF NOT EXISTS result (
   filler TEXT, code TEXT, patient TEXT, value TEXT, unit TEXT, status TEXT, control_id TEXT,
@@ -121,8 +121,8 @@ class Application:
                 return "AA", ""
             return await self._keep_once(raw, sender, control_id)
         except Refusal as refusal:
-            row = (sender, control_id, str(refusal), time.time())
-            await self._query(bound("INSERT INTO refusal VALUES (?, ?, ?, ?)", *row))
+            row = (sender, control_id, str(refusal), raw.hex(), time.time())
+            await self._query(bound("INSERT INTO refusal VALUES (?, ?, ?, ?, ?)", *row))
             return "AE", str(refusal)
         except (Unreachable, QueryRefused) as error:
             return "AE", f"nothing was kept: {error}"
@@ -166,8 +166,12 @@ async def _book(room: Room, hospital: str, database: Client, stopping: asyncio.E
         house.stays[stay.visit] = stay
 
     async def remember(stay: Stay, status: str) -> None:
+        person = stay.person
         row = (stay.visit, hospital, status, msgspec.json.encode(stay).decode())
-        await database.query(bound("INSERT OR REPLACE INTO booking VALUES (?, ?, ?, ?)", *row))
+        names = f"{person.family}^{person.given}"
+        booked = bound("INSERT OR REPLACE INTO booking VALUES (?, ?, ?, ?)", *row)
+        known = bound("INSERT OR IGNORE INTO person VALUES (?, ?)", f"{person.ipp}^{person.namespace}", names)
+        await database.query(";\n".join((booked, known)))
 
     desk = Desk(house, sender, OFFICE, f"G{hospital}", remember)
     await desk.work(room.pace_s, stopping)
