@@ -1,0 +1,99 @@
+"""What an event means beside its statements: feeds, worklists, what this node owes, how deliveries ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from releve.log import Body, Event, Statement
+from releve.record.shelf import SQL_OWN, Shelf
+
+#: Kinds of this node's own events that may have to be written back to the centre.
+_OWN_KINDS = frozenset({"hl7v2", "note", "admission", "merge", "unmerge"})
+SQL_KEPT = "INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?)"
+SQL_KEPT_COUNT = "INSERT INTO kept_count VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1"
+SQL_OWN_POS = "SELECT pos FROM own_event WHERE event_id = ?"
+SQL_DELIVERY = "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?, ?, ?)"
+
+
+def count(shelf: Shelf, event: Event, body: Body, own_origin: str) -> None:
+    """Note what an event means beside its statements: feeds, worklists, deliveries."""
+    told = body.source
+    kind = event.kind
+    if kind in ("hl7v2", "unreadable"):
+        part = told.get("part")
+        if part is None or str(part).startswith("1/"):
+            name = (event.origin, str(told.get("sender") or ""), str(told.get("type") or kind))
+            feed = shelf.feeds.setdefault(name, [0, 0])
+            feed[0] += 1
+            feed[1] = max(feed[1], event.recorded_at)
+            if not body.understood:
+                keep(shelf, event, told, body.remarks[0] if body.remarks else "")
+    elif kind == "delivery" and event.origin == own_origin:
+        _deliver(shelf, event, told)
+    if event.origin == own_origin and kind in _OWN_KINDS and body.statements:
+        shelf.own.append(
+            (
+                event.pos,
+                event.event_id,
+                kind,
+                str(told.get("sender") or ""),
+                _subject(shelf, body.statements),
+                event.recorded_at,
+            )
+        )
+
+
+def keep(shelf: Shelf, event: Event, told: dict[str, Any], reason: str) -> None:
+    """List an event as kept and waiting for somebody who can read it."""
+    kind = str(told.get("type") or event.kind)
+    shelf.db.execute(
+        SQL_KEPT,
+        (
+            event.pos,
+            event.origin,
+            kind,
+            str(told.get("sender") or ""),
+            str(told.get("control_id") or ""),
+            event.recorded_at,
+            reason,
+        ),
+    )
+    shelf.db.execute(SQL_KEPT_COUNT, (kind, reason))
+
+
+def _deliver(shelf: Shelf, event: Event, told: dict[str, Any]) -> None:
+    """Note how a delivery of one of our own events ended."""
+    event_id = told.get("event_id")
+    if isinstance(event_id, str):
+        event_id = bytes.fromhex(event_id)
+    if shelf.own:
+        shelf.db.executemany(SQL_OWN, shelf.own)
+        shelf.own = []
+    row = shelf.db.execute(SQL_OWN_POS, (event_id,)).fetchone() if event_id else None
+    pos = row[0] if row is not None else told.get("pos")
+    if pos is None:
+        raise ValueError("a delivery of nothing")
+    ack = told.get("ack") or ""
+    shelf.db.execute(
+        SQL_DELIVERY,
+        (
+            str(told["destination"]),
+            int(pos),
+            str(told["state"]),
+            ack if isinstance(ack, str) else orjson.dumps(ack).decode(),
+            int(told.get("attempts") or 0),
+            event.recorded_at,
+        ),
+    )
+
+
+def _subject(shelf: Shelf, statements: Iterable[Statement]) -> int | None:
+    for statement in statements:
+        if statement.subject:
+            return shelf.person_key(statement.subject)
+        if statement.type == "Patient":
+            return shelf.person_key(statement.id)
+    return None
