@@ -31,7 +31,7 @@ from record.scene import (
 )
 from releve.errors import StoreUnable
 from releve.log import SITE, Body, Draft, encode_body
-from releve.record import Views, views
+from releve.record import Views, persons, views
 from releve.record.rows import Chart, Person
 
 
@@ -240,7 +240,7 @@ def test_a_person_is_found_by_the_number_of_a_patient_merged_into_them_once(scen
 
 @given(st.text(max_size=40))
 def test_any_words_are_a_search(words: str) -> None:
-    assert isinstance(views._days(words), list)
+    assert isinstance(persons.days(words), list)
 
 
 def test_wards_are_counted_by_hospital(scene: Scene) -> None:
@@ -361,7 +361,7 @@ def test_versions_and_history_are_whole_fhir(scene: Scene) -> None:
 
 #: Tables that stay small whatever the hospital: few senders, few reasons.
 _SMALL = {"feed", "kept_count", "source", "meta"}
-_QUERIES = {name: sql for name, sql in vars(views).items() if name.startswith("SQL_")}
+_QUERIES = {name: sql for name, sql in [*vars(views).items(), *vars(persons).items()] if name.startswith("SQL_")}
 
 
 @pytest.mark.parametrize("name", sorted(_QUERIES))

@@ -19,16 +19,15 @@ from releve.errors import StoreUnable
 from releve.record import band, chart, fold, movements
 from releve.record.chart import Source
 from releve.record.fold import Document
-from releve.record.person import as_list, birth_family, identity, text
+from releve.record.persons import Member, band_of, family_of, keys_of_word
+from releve.record.persons import person as person_of
 from releve.record.rows import (
-    Alias,
     Allergy,
     Block,
     Chart,
     Delivery,
     Earlier,
     Feed,
-    Identifier,
     Kept,
     KeptCount,
     Merge,
@@ -54,17 +53,12 @@ from releve.record.schema import (
     open_for_reading,
 )
 from releve.record.stored import stored
-from releve.record.terms import INS_SYSTEM, identifier_type, normal
 
 #: Beds of one list: a page with more is no list; the largest hospital has fewer.
 OCCUPANTS_MAX = 5_000
 #: Documents and stays of one chart; older ones are in the FHIR door.
 DOCUMENTS_MAX = 200
 STAYS_MAX = 50
-#: Candidates looked at for one search before they are intersected: "DUPONT 1970" is found among all DUPONT.
-CANDIDATES_MAX = 2_000
-#: Patient resources of one person that are read.
-FAMILY_MAX = 500
 HISTORY_MAX = 1_000
 
 _PRESENT = "stay.status IN ('in-progress', 'onleave')"
@@ -87,12 +81,6 @@ SQL_NEW_RESULTS = (
     "WHERE person.root = (SELECT root FROM person WHERE id = ?) AND coalesce(person.last_result_at, 0) > ? "
     "AND resource.heard_at > ?"
 )
-SQL_ROOT = "SELECT root FROM person WHERE id = ?"
-SQL_FAMILY = "SELECT key, id, is_stated, red_band FROM person WHERE root = ? ORDER BY key LIMIT ?"
-SQL_PATIENT = (
-    "SELECT resource.json, resource.version, resource.heard_at, source.origin, source.sender "
-    "FROM resource JOIN source ON source.key = resource.source WHERE resource.key = ? AND type = 1"
-)
 SQL_OF_PATIENT = (
     "SELECT resource.key, resource.id, resource.at, resource.version, resource.json, resource.state, "
     "resource.heard_at, source.origin, source.sender "
@@ -100,7 +88,6 @@ SQL_OF_PATIENT = (
     "WHERE resource.patient = ? AND resource.type = ? ORDER BY resource.at DESC LIMIT ?"
 )
 SQL_EARLIER = "SELECT n, heard_at, json FROM version WHERE key = ? ORDER BY n DESC LIMIT ?"
-SQL_BY_PREFIX = "SELECT key FROM token WHERE param = ? AND value >= ? AND value < ? LIMIT ?"
 SQL_PERSON_ID = "SELECT root.id FROM person JOIN person AS root ON root.key = person.root WHERE person.key = ?"
 SQL_FEEDS = "SELECT sender, type, count, last_at, origin FROM feed ORDER BY origin, sender, type"
 SQL_KEPT = (
@@ -146,8 +133,6 @@ _SQL_OWED = (
 )
 SQL_OWED = f"SELECT own_event.pos, person.id, kind, recorded_at, event_id, sender {_SQL_OWED}"
 SQL_OWED_COUNT = f"SELECT count(*) {_SQL_OWED}"
-
-_LAST_LETTER = "\U0010ffff"
 
 
 class Views:
@@ -243,12 +228,12 @@ class Views:
     def person(self, patient_id: str) -> Person | None:
         """Return who a patient is, merges followed; None for an id nobody ever spoke of."""
         with self.one_moment() as db:
-            return _person(db, patient_id)
+            return person_of(db, patient_id)
 
     def patient_ids(self, patient_id: str) -> list[str]:
         """Return the ids of all Patient resources of a person, the one asked for included; empty for an unknown one."""
         with self.one_moment() as db:
-            return [decode_id(row[1]) for row in _family(db, patient_id)]
+            return [decode_id(row[1]) for row in family_of(db, patient_id)]
 
     def find(self, words: str, limit: int = 30) -> list[Person]:
         """Return persons by beginnings of names, by number or by birth date, all words together.
@@ -258,7 +243,7 @@ class Views:
         with self.one_moment() as db:
             keys: set[int] | None = None
             for word in words.split()[:6]:  # a seventh word narrows nothing and costs a query
-                found = _keys_of_word(db, word)
+                found = keys_of_word(db, word)
                 keys = found if keys is None else keys & found
             ids: dict[str, None] = {}
             for key in sorted(keys or ()):
@@ -267,7 +252,7 @@ class Views:
                     ids[decode_id(row[0])] = None
                 if len(ids) >= limit:
                     break
-            persons = [_person(db, id_) for id_ in ids]
+            persons = [person_of(db, id_) for id_ in ids]
         return sorted((one for one in persons if one is not None), key=lambda one: (one.family, one.given, one.id))
 
     def merges(self, patient_id: str) -> list[Merge]:
@@ -275,7 +260,7 @@ class Views:
         with self.one_moment() as db:
             found = {
                 Merge(decode_id(row[0]), decode_id(row[1]), bool(row[2]), row[3], row[4], row[5], bool(row[6]))
-                for member in _family(db, patient_id)
+                for member in family_of(db, patient_id)
                 for row in db.execute(SQL_MERGES, (member[0],))
             }
         return sorted(found, key=lambda one: (one.at, one.pos, one.loser_id))
@@ -285,15 +270,15 @@ class Views:
     def chart(self, patient_id: str, results_max: int = 400) -> Chart | None:
         """Return all that is shown of a person; None for an id nobody ever spoke of."""
         with self.one_moment() as db:
-            person = _person(db, patient_id)
+            person = person_of(db, patient_id)
             if person is None:
                 return None
-            family = _family(db, patient_id)
+            family = family_of(db, patient_id)
             points, is_cut = _points(db, family, results_max)
             stays = _stays(db, family)
             documents = _documents(db, family)
             allergies = _allergies(db, family)
-            red = band.shown(_band(family))
+            red = band.shown(band_of(family))
         results = chart.groups(points)
         heard = [one for _, one in points]
         blocks = {
@@ -403,130 +388,6 @@ class Views:
         return dict(self.db.execute(SQL_DELIVERY_COUNTS, (destination,)))
 
 
-# Persons
-
-_Member = tuple[int, bytes | str, int, str | None]
-
-
-def _family(db: sqlite3.Connection, patient_id: str) -> list[_Member]:
-    """Return (key, id, is_stated, red_band) of every Patient resource of a person, the root first."""
-    row = db.execute(SQL_ROOT, (encode_id(patient_id),)).fetchone()
-    if row is None:
-        return []
-    members: list[_Member] = db.execute(SQL_FAMILY, (row[0], FAMILY_MAX)).fetchall()
-    return sorted(members, key=lambda member: member[0] != row[0])
-
-
-def _band(family: list[_Member]) -> list[str]:
-    found: dict[str, None] = {}
-    for member in family:
-        if member[3]:
-            found.update(dict.fromkeys(orjson.loads(member[3])))
-    return list(found)
-
-
-def _person(db: sqlite3.Connection, patient_id: str) -> Person | None:
-    family = _family(db, patient_id)
-    if not family:
-        return None
-    root_key, root_id = family[0][:2]
-    row = db.execute(SQL_PATIENT, (root_key,)).fetchone()
-    json, version, heard_at, origin, sender = row or (b"{}", 0, 0, "", "")
-    doc: Document = orjson.loads(json)
-    who = identity(doc)
-    identifiers = _identifiers(doc)
-    is_known = any(member[2] for member in family)
-    birth = birth_family(doc)
-    return Person(
-        decode_id(root_id),
-        patient_id,
-        who.family,
-        who.given,
-        birth if birth != who.family else "",
-        who.birth_date,
-        who.sex,
-        who.ipp,
-        next((one.value for one in identifiers if one.system == INS_SYSTEM and one.use != "old"), ""),
-        _identity_status(doc),
-        _deceased(doc),
-        who.is_temporary,
-        is_known,
-        identifiers,
-        [_alias(db, member) for member in family[1:]],
-        band.allergy_state(_band(family), is_stated=is_known),
-        heard_at,
-        origin,
-        sender,
-        version,
-    )
-
-
-def _alias(db: sqlite3.Connection, member: _Member) -> Alias:
-    row = db.execute(SQL_PATIENT, (member[0],)).fetchone()
-    doc: Document = orjson.loads(row[0]) if row else {}
-    who = identity(doc)
-    is_merged = any(isinstance(one, dict) and one.get("type") == "replaced-by" for one in as_list(doc.get("link")))
-    why = "merged" if is_merged else "same-identifier"
-    return Alias(decode_id(member[1]), why, who.family, who.given, who.birth_date, _identifiers(doc))
-
-
-def _identifiers(doc: Document) -> list[Identifier]:
-    return [
-        Identifier(text(one, "system"), text(one, "value"), identifier_type(one), text(one, "use"))
-        for one in as_list(doc.get("identifier"))
-        if isinstance(one, dict)
-    ]
-
-
-def _identity_status(doc: Document) -> str:
-    """Return the status of an identity as the sender coded it (fr-core: identity-reliability; PID-32)."""
-    for extension in as_list(doc.get("extension")):
-        if not isinstance(extension, dict) or "identity-reliability" not in text(extension, "url"):
-            continue
-        for one in [extension, *as_list(extension.get("extension"))]:
-            if isinstance(one, dict):
-                coding = one.get("valueCoding")
-                found = text(coding, "code") if isinstance(coding, dict) else text(one, "valueCode")
-                if found:
-                    return found
-    return ""
-
-
-def _deceased(doc: Document) -> str:
-    return text(doc, "deceasedDateTime") or ("true" if doc.get("deceasedBoolean") is True else "")
-
-
-def _keys_of_word(db: sqlite3.Connection, word: str) -> set[int]:
-    """Return keys of Patients of whom a word begins a name or a number, or is the birth date."""
-    keys: set[int] = set()
-    asked = []
-    plain = normal(word)
-    if plain:
-        asked += [("Patient:family", plain), ("Patient:given", plain)]
-    if any(letter.isdigit() for letter in word):
-        asked += [("Patient:identifier", one) for one in {word, word.upper()}]  # numbers have no lower case on a badge
-        asked += [("Patient:birthdate", day) for day in _days(word)]
-    for param, value in asked:
-        rows = db.execute(SQL_BY_PREFIX, (param, value, value + _LAST_LETTER, CANDIDATES_MAX))
-        keys |= {key for (key,) in rows}
-    return keys
-
-
-def _days(word: str) -> list[str]:
-    """Return a word read as a date: 1970, 1970-03-12, 12/03/1970, 12031970."""
-    parts = word.replace(".", "/").replace("-", "/").split("/")
-    if not all(part.isdigit() for part in parts):
-        return []
-    if len(parts) == 1:
-        digits = parts[0]
-        if len(digits) == 8:
-            return [f"{digits[4:]}-{digits[2:4]}-{digits[:2]}", f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"]
-        return [digits] if len(digits) == 4 else []
-    if len(parts[0]) == 4:
-        return ["-".join(part.zfill(2) for part in parts)]
-    return ["-".join(part.zfill(2) for part in reversed(parts))]
-
-
 # Wards
 
 
@@ -565,7 +426,7 @@ def _occupant(db: sqlite3.Connection, row: tuple[Any, ...]) -> Occupant:
 
 
 def _of_family(
-    db: sqlite3.Connection, family: list[_Member], type_: int, limit: int
+    db: sqlite3.Connection, family: list[Member], type_: int, limit: int
 ) -> list[tuple[str, tuple[Any, ...]]]:
     """Return (patient id, row) of a type, newest first, over all Patient resources of a person."""
     found = [
@@ -579,7 +440,7 @@ def _of_family(
 
 
 def _points(
-    db: sqlite3.Connection, family: list[_Member], results_max: int
+    db: sqlite3.Connection, family: list[Member], results_max: int
 ) -> tuple[list[tuple[Document, Point]], bool]:
     rows = _of_family(db, family, OBSERVATION, results_max + 1)
     points = []
@@ -594,7 +455,7 @@ def _points(
     return points, len(rows) > results_max
 
 
-def _stays(db: sqlite3.Connection, family: list[_Member]) -> list[Stay]:
+def _stays(db: sqlite3.Connection, family: list[Member]) -> list[Stay]:
     stays = []
     for _, row in _of_family(db, family, ENCOUNTER, STAYS_MAX):
         _, id_, _, _, json, state, heard_at, origin, sender = row
@@ -604,7 +465,7 @@ def _stays(db: sqlite3.Connection, family: list[_Member]) -> list[Stay]:
     return stays
 
 
-def _documents(db: sqlite3.Connection, family: list[_Member]) -> list[DocumentRow]:
+def _documents(db: sqlite3.Connection, family: list[Member]) -> list[DocumentRow]:
     found = []
     for type_ in (DOCUMENT, REPORT):
         for _, row in _of_family(db, family, type_, DOCUMENTS_MAX):
@@ -615,7 +476,7 @@ def _documents(db: sqlite3.Connection, family: list[_Member]) -> list[DocumentRo
     return found[:DOCUMENTS_MAX]
 
 
-def _allergies(db: sqlite3.Connection, family: list[_Member]) -> list[Allergy]:
+def _allergies(db: sqlite3.Connection, family: list[Member]) -> list[Allergy]:
     found = []
     for _, row in _of_family(db, family, ALLERGY, DOCUMENTS_MAX):
         _, id_, _, _, json, _, heard_at, origin, sender = row
