@@ -85,6 +85,8 @@ def measure(
         with Flood(large, patients) as flood:
             busy_ms = large_reader.times_ms(requests)
         page_bytes = large_reader.page_bytes
+        small_reader.close()
+        large_reader.close()
     return ChartFigures(
         patients=patients,
         results=results,
@@ -171,12 +173,16 @@ class Reader:
         self.page_bytes = 0
         self._cookie = self._sign_in()
 
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
     def times_ms(self, count: int) -> list[float]:
         """Ask for so many charts and return how long each took."""
         times = []
         for _ in range(count):
             number = f"{self._random.randrange(self._patients):09}"
-            path = f"/chart/{computed_id('Patient', 'urn:oid:1.2.250.1.999.1', number)}"
+            path = f"/patient/{computed_id('Patient', 'urn:oid:1.2.250.1.999.1', number)}"
             began = time.perf_counter()
             self._connection.request("GET", path, headers={"Cookie": self._cookie, "Accept-Encoding": "gzip"})
             answer = self._connection.getresponse()

@@ -94,7 +94,10 @@ def make_plan(estate: Estate, *, rng: Random | None = None, tries: int | None = 
     flaws = check(problem, durations, starts, ends)
     assert not flaws, flaws
     reasons = _reasons(estate, problem, starts, ends)
-    order = sorted(range(problem.size), key=lambda task: (starts[task], ends[task], task))
+    depth = {
+        task: place for place, task in enumerate(in_order(problem))
+    }  # what takes no time still comes after its needs
+    order = sorted(range(problem.size), key=lambda task: (starts[task], ends[task], depth[task]))
     return Plan(
         steps=tuple(
             PlanStep(place, problem.names[task], starts[task], ends[task], reasons[task])
