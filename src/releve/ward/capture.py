@@ -1,4 +1,4 @@
-"""What is captured on a page: a dated note, the admission of somebody unknown, the undoing of a merge.
+"""What is captured on a page: a dated note, the admission of somebody unknown. Merges are in merge.py.
 
 The way is always the same: form → draft → append (synced) → wait until the views show it, at most two seconds → the
 page that shows it. A form carries a key that names the fact: sent twice, it is one event.
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from releve.clock import Instant, to_instant
 from releve.errors import ReleveError
 from releve.log import Receipt
-from releve.record.capture import admission_draft, note_draft, reservation_draft, temporary_ids, unmerge_draft
+from releve.record.capture import admission_draft, note_draft, reservation_draft, temporary_ids
 from releve.record.temporary import temporary_number
 from releve.screen import Visitor
 from releve.screen.gate import message
@@ -35,7 +35,7 @@ SHOWN_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.02
 #: An arrival may be written down later than it happened, not before it happened.
 ARRIVAL_AHEAD_US_MAX = 5 * 60_000_000
-_KEY = re.compile(r"[0-9a-f]{32}")
+KEY = re.compile(r"[0-9a-f]{32}")
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ async def note_form(station: Station, request: Request, visitor: Visitor, form: 
         )
         return draw_chart(station, request, visitor, person.id, status=503, draft_text=text, problem=problem)
     station.note_read(request, visitor, "note", patient_id=person.id, resource_type="DocumentReference")
-    is_shown = await _shown(station, receipt)
+    is_shown = await shown(station, receipt)
     return redirect(f"/patient/{person.id}?saved={'note' if is_shown else 'note-kept'}#documents")
 
 
@@ -81,7 +81,7 @@ def _note_problem(text: str, key: str) -> str:
         return "The note is empty. Nothing was saved."
     if len(text) > NOTE_CHARS_MAX:
         return "The note is longer than 10,000 characters. It was not saved; split it in two."
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         return "This form was incomplete. The note was not saved; save it again."
     return ""
 
@@ -98,7 +98,7 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
     arrived_at = _arrival(field(form, "arrived_at"), station, now)
     class_ = field(form, "class")
     problem = ""
-    if not _KEY.fullmatch(key) or class_ not in ADMISSION_CLASSES:
+    if not KEY.fullmatch(key) or class_ not in ADMISSION_CLASSES:
         problem = "This form was incomplete. Nothing was saved; send it again."
     elif sex not in SEX_WORDS or not sex:
         problem = "Choose the sex, or “unknown”. Nothing was saved."
@@ -136,7 +136,7 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
         return _draw_admission(station, request, form=form, problem=problem, status=503)
     patient_id, _ = temporary_ids(number)
     station.note_read(request, visitor, "admission", patient_id=patient_id)
-    if await _shown(station, receipt):
+    if await shown(station, receipt):
         return redirect(f"/patient/{patient_id}?saved=admission")
     return message(
         station.pages,
@@ -146,25 +146,6 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
         "The admission is saved and will be in the list in a few seconds. Do not enter it again.",
         back=f"/patient/{patient_id}?saved=admission",
     )
-
-
-async def unmerge_form(station: Station, request: Request, visitor: Visitor, form: FormData) -> Response:
-    """Undo a merge: both records stand apart again, each with what was said of it."""
-    patient_id = str(request.path_params["patient_id"])
-    loser, winner, key = field(form, "loser"), field(form, "winner"), field(form, "key")
-    if visitor.role != "doctor":
-        return message(
-            station.pages, request, 403, "Not done", "Undoing a merge is for doctors.", back=f"/patient/{patient_id}"
-        )
-    in_force = {(m.loser_id, m.winner_id) for m in station.views.merges(patient_id) if m.is_merge and m.is_in_force}
-    if (loser, winner) not in in_force or not _KEY.fullmatch(key):
-        sentence = "This merge is not in force any more. Look at the record again."
-        return message(station.pages, request, 409, "Not done", sentence, back=f"/patient/{patient_id}")
-    draft = unmerge_draft(key=key, loser_id=loser, winner_id=winner, author=visitor.user, at=station.screen.now())
-    receipt = await station.append(draft)
-    station.note_read(request, visitor, "unmerge", patient_id=winner, patient_ids=[loser])
-    await _shown(station, receipt)
-    return redirect(f"/patient/{winner}?saved=unmerged")
 
 
 def _draw_admission(
@@ -201,7 +182,7 @@ def _arrival(text: str, station: Station, now: Instant) -> Instant | None:
     return at if at <= now + ARRIVAL_AHEAD_US_MAX else None
 
 
-async def _shown(station: Station, receipt: Receipt) -> bool:
+async def shown(station: Station, receipt: Receipt) -> bool:
     """Wait until the views have come to an event, at most SHOWN_WITHIN_S."""
     for _ in range(int(SHOWN_WITHIN_S / _LOOK_AGAIN_S)):
         if station.views.position() >= receipt.pos:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from releve.clock import Instant
 from releve.record.rows import Block, Document, Earlier, Person, Point, ResultGroup, Stay
+from releve.record.temporary import TEMPORARY_SYSTEM
 from releve.screen import Visitor, Written
 from releve.screen.gate import message
 from releve.screen.screen import is_auto, redirect
@@ -128,12 +129,17 @@ class Teller:
         self.w: Written = station.pages.written(request)
         self.now = now
         self.is_french = self.w.language == "fr"
-        self._site = station.screen.site.id
         self._names: Mapping[str, str] = station.sender_names
+        self._entered_by = station.pages.text(request, "entered by {who}")
 
     def source(self, origin: str, sender: str) -> str:
-        """Laboratoire (H01): the name of a sender where the node's file gives one, and the node that heard it."""
+        """Laboratoire (H01): the name of a sender where the node's file gives one, and the node that heard it.
+
+        A sender without a bar is no MSH-3|MSH-4 but the account of who captured it.
+        """
         name = self._names.get(sender) or sender.replace("|", " ").strip()
+        if name and "|" not in sender and sender not in self._names:
+            name = self._entered_by.format(who=name)
         return f"{name} ({origin})" if name else origin
 
     def block(self, block: Block | None) -> tuple[str, str]:
@@ -195,6 +201,9 @@ def draw_chart(
         person=person,
         stay=_present_stay(chart.stays),
         chart=chart,
+        # A report without a text of its own is a heading of results, and these stand above.
+        documents=[document for document in chart.documents if document.text or document.url],
+        temporary_system=TEMPORARY_SYSTEM,
         rows=rows,
         is_cut=chart.results_are_cut,
         new_count=sum(row.is_new for row in rows),

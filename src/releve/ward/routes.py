@@ -10,9 +10,10 @@ from starlette.routing import BaseRoute, Route
 from releve.record import Views
 from releve.screen import Screen
 from releve.ward.accounts import Accounts
-from releve.ward.capture import admission_form, admission_page, note_form, unmerge_form
+from releve.ward.capture import admission_form, admission_page, note_form
 from releve.ward.chart import chart_page, result_page
 from releve.ward.looked import Looked
+from releve.ward.merge import merge_form, merge_page, unmerge_form
 from releve.ward.sign_in import hold_note, sign_in_pages
 from releve.ward.station import Append, Audit, Station, care_form, care_page
 from releve.ward.ward_list import search_page, ward_list_page
@@ -56,6 +57,8 @@ def ward_routes(
         Route("/patient/{patient_id:uuid}", care_page(station, chart_page)),
         Route("/patient/{patient_id:uuid}/result", care_page(station, result_page)),
         Route("/patient/{patient_id:uuid}/note", care_form(station, note_form, hold_note), methods=["POST"]),
+        Route("/patient/{patient_id:uuid}/merge", care_page(station, merge_page), methods=["GET"]),
+        Route("/patient/{patient_id:uuid}/merge", care_form(station, merge_form), methods=["POST"]),
         Route("/patient/{patient_id:uuid}/unmerge", care_form(station, unmerge_form), methods=["POST"]),
         Route("/admission", care_page(station, admission_page), methods=["GET"]),
         Route("/admission", care_form(station, admission_form), methods=["POST"]),
