@@ -96,7 +96,8 @@ def test_a_plan_names_each_place_with_its_reason(tmp_path: Path, capsys: pytest.
     path.write_text(ESTATE % "")
     assert main(["plan", str(path)]) == 0
     said = capsys.readouterr().out
-    assert [line.split()[:2] for line in said.splitlines() if line[:1].isdigit()] == [["1", "Storage"], ["2", "Names"]]
+    rows = [line.split() for line in said.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[:2] for row in rows] == [["1", "Storage"], ["2", "Names"]]
 
 
 def test_a_plan_with_a_cycle_is_refused_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
