@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from releve.clock import to_datetime, wall_us
 from releve.errors import ReleveError, WrongUse
 from releve.log import GROUP, SITE, Draft, Event, Ledger, Log, Receipt
 from releve.replica.access import HubAccess, accept, read_accesses, read_request, write_request
-from releve.replica.enrolment import enrol
+from releve.replica.enrolment import create_hub, enrol
 from releve.replica.hub import Hub, find_server
 from releve.replica.link import Replica
 
@@ -62,7 +63,7 @@ class RunningHub:
             self.url = url
             ready.set()
 
-        self._hub = Hub(self.folder, "127.0.0.1", self.port)
+        self._hub = Hub(self.folder, "127.0.0.1", self.port, digest_s=0.25)
         self._task = asyncio.create_task(self._hub.run(note))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait({self._task, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=WAIT_S)
@@ -197,9 +198,12 @@ class Group:
         self.hubs: dict[str, RunningHub] = {}
         self.hospitals: dict[str, Hospital] = {}
 
-    async def hub(self, name: str) -> RunningHub:
+    def hub(self, name: str) -> RunningHub:
+        """Make a hub that does not run yet, so that sites are enrolled and their streams made at its first start."""
         hub = self.hubs[name] = RunningHub(self.folder / name)
-        await hub.start()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            hub.port = free.getsockname()[1]
+        create_hub(hub.folder, "127.0.0.1", hub.port, at=to_datetime(wall_us()))
         return hub
 
     def hospital(self, site: str) -> Hospital:
@@ -250,8 +254,9 @@ async def group(folder: Path, *, hubs: str = "A B", hospitals: str = "H01 H02 H0
     made = Group(folder)
     try:
         for name in hubs.split():
-            await made.hub(name)
+            made.hub(name)
         made.enrol(*(made.hospital(site) for site in hospitals.split()))
+        await asyncio.gather(*(hub.start() for hub in made.hubs.values()))
         for hospital in made.hospitals.values():
             hospital.begin()
         yield made

@@ -70,8 +70,9 @@ class Depot:
     refusals  what the server said was not permitted, the last few; a refused call itself only times out
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, request_s: float = REQUEST_S) -> None:
         self._client = client
+        self._request_s = request_s
         self.lost = asyncio.Event()
         self.refusals: list[str] = []
 
@@ -100,7 +101,7 @@ class Depot:
         """Return the answer of a JetStream API call, an error being an answer."""
         payload = b"" if question is None else json.dumps(question).encode()
         with _resync(name):
-            reply = await self._client.request(f"$JS.API.{name}", payload, timeout=REQUEST_S)
+            reply = await self._client.request(f"$JS.API.{name}", payload, timeout=self._request_s)
             answer: dict[str, Any] = json.loads(reply.data)
         return answer
 
@@ -119,14 +120,14 @@ class Depot:
                 if number == len(rows):
                     break
                 if number == 1:  # opens the batch; a reply that is not empty is an error
-                    opened = await self._client.request(subject, row, headers=headers, timeout=REQUEST_S)
+                    opened = await self._client.request(subject, row, headers=headers, timeout=self._request_s)
                     if opened.data:
                         raise _refused(subject, opened.data)
                 else:
                     await self._client.publish(subject, row, headers=headers)
             if len(rows) > 1:
                 headers["Nats-Batch-Commit"] = "1"
-            reply = await self._client.request(subject, rows[-1], headers=headers, timeout=REQUEST_S)
+            reply = await self._client.request(subject, rows[-1], headers=headers, timeout=self._request_s)
         answer = json.loads(reply.data)
         if "error" in answer:
             raise _refused(subject, reply.data)
@@ -164,9 +165,9 @@ class Depot:
         raise Resync("hub.fetch", f"{stream}: the hub answered {status} to a request for events from {start} on.")
 
     async def _while_growing(self, stream: str, ended: asyncio.Future[str], rows: list[tuple[int, bytes]]) -> str:
-        """Wait for the end of an answer for as long as more of it comes within each REQUEST_S."""
+        """Wait for the end of an answer for as long as more of it comes within each request_s."""
         seen, silent_s = 0, 0.0
-        while silent_s < REQUEST_S:
+        while silent_s < self._request_s:
             done, _ = await asyncio.wait({ended}, timeout=_LOOK_S)
             if done:
                 return ended.result()
@@ -175,13 +176,13 @@ class Depot:
             refusal = self.refused(stream)
             if refusal:
                 raise Resync("hub.permission", f"{stream}: {refusal}")
-        raise Resync("hub.silent", f"{stream}: the hub sent nothing for {REQUEST_S:g} s.")
+        raise Resync("hub.silent", f"{stream}: the hub sent nothing for {self._request_s:g} s.")
 
     async def event_at(self, stream: str, number: int) -> bytes | None:
         """Return one event; None when the hub does not hold that number."""
         with _resync(stream):
             reply = await self._client.request(
-                f"$JS.API.DIRECT.GET.{stream}", json.dumps({"seq": number}).encode(), timeout=REQUEST_S
+                f"$JS.API.DIRECT.GET.{stream}", json.dumps({"seq": number}).encode(), timeout=self._request_s
             )
         status = (reply.headers or {}).get("Status")
         if status is None:
@@ -208,14 +209,14 @@ class Depot:
 
 @asynccontextmanager
 async def connected(
-    url: str, tls: ssl.SSLContext, nkey_seed: str, inbox_prefix: str, name: str
+    url: str, tls: ssl.SSLContext, nkey_seed: str, inbox_prefix: str, name: str, *, request_s: float = REQUEST_S
 ) -> AsyncIterator[Depot]:
     """Open a connection for as long as the block lasts.
 
     raises  Resync  the hub cannot be reached or does not let us in
     """
     client = Client()
-    depot = Depot(client)
+    depot = Depot(client, request_s)
 
     async def on_error(error: Exception) -> None:
         if "permissions violation" in str(error).lower():

@@ -77,11 +77,20 @@ async def run_hub(
 class Hub:
     """One hub in this process; see run_hub."""
 
-    def __init__(self, folder: Path, host: str, port: int, *, now: Callable[[], Instant] = wall_us) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        host: str,
+        port: int,
+        *,
+        now: Callable[[], Instant] = wall_us,
+        digest_s: float = DIGEST_S,
+    ) -> None:
         self.folder = folder.absolute()
         self.host = host
         self.port = port
         self._now = now
+        self._digest_s = digest_s
         self._server: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._answering = asyncio.Event()
@@ -242,7 +251,7 @@ class Hub:
             heed_cancel()
             await steward.round()
             self._answering.set()
-            await asyncio.sleep(DIGEST_S)
+            await asyncio.sleep(self._digest_s)
 
     async def _follow_sites(self, settings: HubSettings) -> None:
         """Have the server take up a new list of sites without a restart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from releve.errors import StoreUnable
@@ -33,7 +33,8 @@ def _replace(path: Path, content: bytes, mode: int) -> Path:
             os.fsync(out.fileno())
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
         raise StoreUnable(
             "replica.unwritable", f"{path} cannot be written: {error.strerror}. The file that was there is unchanged."
         ) from error

@@ -32,6 +32,8 @@ from releve.replica.tide import Tide
 CURSORS_FILE = Path("run/replica.json")
 #: Between two attempts to reach a hub; a hub that is away costs one refused connection each time.
 _AGAIN_FIRST_S, _AGAIN_LAST_S = 0.2, 3.0
+#: When the wait has grown to this, some 1.5 s after the first failure, a hub is said to be away: a restart is shorter.
+_AWAY_WAIT_S = 1.0
 #: Every site comes back at once when a hub does; their first pushes are spread over this.
 JITTER_S = 5.0
 _HINT_S = 5.0
@@ -160,7 +162,7 @@ class Replica:
                 link.depot = None
                 wait_s, first_wait_s = _AGAIN_FIRST_S, self._rng.uniform(0, self._jitter_s)
                 _log.warning("hub left", extra={"code": "hub.lost", "hub": hub, "reason": link.reason})
-            if wait_s >= _AGAIN_LAST_S:
+            if wait_s >= _AWAY_WAIT_S:
                 self.alerts.add(hub, "replica.unreachable", "", f"Hub {hub} is away: {link.reason}")
             await asyncio.sleep(wait_s * self._rng.uniform(0.5, 1))
             wait_s = min(wait_s * 2, _AGAIN_LAST_S)

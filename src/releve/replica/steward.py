@@ -75,7 +75,7 @@ class Steward:
         await self._depot.listen(hint("*"), self._hear)
 
     async def round(self) -> None:
-        """Do everything once; called every DIGEST_S."""
+        """Do everything once; called every second."""
         states = await self._streams()
         await self._make_missing(states)
         last = {channel.stream: state.last for channel, state in states.items() if channel.name == GROUP}
