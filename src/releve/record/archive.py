@@ -13,7 +13,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import orjson
@@ -51,13 +51,12 @@ class Archive:
         self._lock = _take_lock(folder, file)
         self._ledger: Ledger | None = None
         self._db: sqlite3.Connection | None = None
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.close)
             self._ledger = Ledger(folder)
             self._origin = origin or self._ledger.first_origin()
             self._open()
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def close(self) -> None:
         """Let go of the files; what was folded stays."""

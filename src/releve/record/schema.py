@@ -18,6 +18,7 @@ hospitals have no time for one.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 
 from releve.errors import StoreUnable
@@ -164,7 +165,8 @@ def open_for_folding(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.OperationalError) as error:
         raise StoreUnable("record.unwritable", f"The views {path} cannot be written: {error}.") from error
-    try:
+    with ExitStack() as undo:
+        undo.callback(db.close)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
@@ -174,9 +176,7 @@ def open_for_folding(path: Path) -> sqlite3.Connection:
             db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
         elif version != SCHEMA_VERSION:
             raise sqlite3.DatabaseError(f"views of version {version}, not {SCHEMA_VERSION}")
-    except BaseException:
-        db.close()
-        raise
+        undo.pop_all()
     return db
 
 
