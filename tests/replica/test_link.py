@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from releve.clock import to_datetime, wall_us
 from releve.log import GROUP, SITE
+from releve.replica.access import accept, read_request
+from releve.replica.enrolment import create_hub, enrol
+from releve.replica.link import Replica
 
-from .scene import eventually, group, needs_server
+from .scene import Hospital, eventually, group, needs_server
 
 pytestmark = [pytest.mark.peer, needs_server]
 
@@ -224,3 +228,22 @@ def test_an_event_above_the_hubs_limit_is_told_and_stops_only_its_channel(tmp_pa
             await eventually(lambda: len(second.history("H01", GROUP)) == 6, "the other channel goes on")
 
     asyncio.run(night())
+
+
+def test_two_rosters_that_name_different_keys_vouch_for_nobody_until_one_is_known(tmp_path: Path) -> None:
+    now = to_datetime(wall_us())
+    hospital = Hospital(tmp_path / "H01", "H01")
+    keys = {"A": Hospital(tmp_path / "x", "H02"), "B": Hospital(tmp_path / "y", "H02")}
+    for name, other in keys.items():
+        create_hub(tmp_path / name, "127.0.0.1", 4222, at=now)
+        requests = [read_request(h.folder / "keys/request.json") for h in (hospital, other)]
+        accept(hospital.folder, enrol(tmp_path / name, requests, at=now)[0])
+    replica = Replica(hospital.accesses(), "H01", hospital.public_key, hospital.ledger, hospital.append_remote)
+    assert replica.key_of("H01") == hospital.public_key
+    assert replica.key_of("H02") is None
+    assert replica.key_of("H03") is None
+    keys["B"].write(1)
+    hospital.log.append_remote_now(keys["B"].ledger.channel_after("H02", 1, GROUP, 0, 9), keys["B"].public_key)
+    assert replica.key_of("H02") == keys["B"].public_key
+    for made in (hospital, *keys.values()):
+        made.close()

@@ -1,4 +1,4 @@
-"""Many calamities in a row, under RELEVE_TORTURE=1: kill -9, stores rolled back or emptied, lost logs, from one seed."""
+"""Many calamities in a row, under RELEVE_TORTURE=1: kill -9, stores rolled back or emptied, lost logs; one seed."""
 
 from __future__ import annotations
 
