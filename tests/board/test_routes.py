@@ -69,7 +69,7 @@ def test_the_board_says_which_feed_is_late(house: House) -> None:
     house.now += 6 * MINUTE_US
     said = words(get(house, "/board"))
     assert "Laboratoire LAB|H01 ✗ en retard 14:00 (il y a 6 min) 5 min 2 ORU^R01 2" in said
-    assert "DPI H01 DPI|H01 ? sans limite fixée" in said
+    assert "DPI H01 DPI|H01 sans limite fixée" in said
 
 
 def test_the_board_says_what_each_hub_does_not_hold_yet(house: House) -> None:

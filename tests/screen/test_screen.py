@@ -69,14 +69,19 @@ def test_the_banner_is_gone_when_the_centre_is_well_and_says_unknown_when_nobody
     play(house, story)
 
 
-def test_a_late_feed_is_said_on_every_page(house: House) -> None:
+def test_a_late_feed_is_said_to_staff_on_every_page_and_to_nobody_else(house: House) -> None:
     async def story(client: httpx.AsyncClient) -> None:
-        assert "flux en retard" not in (await client.get("/status")).text
+        await sign_in(client)
+        assert "flux en retard" not in (await client.get("/admission")).text
         house.now += 6 * MINUTE_US
-        words = words_of((await client.get("/status")).text).replace("\xa0", " ")
+        words = words_of((await client.get("/admission")).text).replace("\xa0", " ")
         assert "flux en retard : Laboratoire (14:00, il y a 6 min)" in words
 
+    async def passer_by(client: httpx.AsyncClient) -> None:
+        assert "flux en retard" not in (await client.get("/status")).text
+
     play(house, story)
+    play(house, passer_by)
 
 
 def test_the_pulse_is_the_banner_for_who_is_signed_in_and_locks_the_others(house: House) -> None:

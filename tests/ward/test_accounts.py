@@ -208,6 +208,25 @@ def test_a_wrong_account_is_refused_with_the_reason(
     assert len(accounts.every()) == 1
 
 
+def test_a_full_disk_keeps_nobody_from_signing_in_and_reading(accounts: Accounts, clock: Clock) -> None:
+    before = sign_in(accounts).token
+    accounts._db.execute("PRAGMA query_only=1")  # the disk refuses every write from now on
+    session = sign_in(accounts)
+    for _ in range(3):
+        clock.pass_s(IDLE_S - 60)
+        assert accounts.visitor(before, is_active=True)
+        assert accounts.visitor(session.token, is_active=True)
+    for _ in range(3):
+        try_wrong(accounts)
+    assert try_wrong(accounts).wait_s > 0, "attempts are counted all the same"
+    accounts.sign_out(session.token)
+    accounts.sign_out(before)
+    assert accounts.visitor(session.token, is_active=True) is None
+    assert accounts.visitor(before, is_active=True) is None
+    accounts._db.execute("PRAGMA query_only=0")
+    assert sign_in(accounts)
+
+
 def test_a_token_that_never_was_is_nobody(accounts: Accounts) -> None:
     for token in ("", "x", "\ud800", "a" * 10_000):
         assert accounts.visitor(token, is_active=True) is None

@@ -158,7 +158,8 @@ async def admission(client: httpx.AsyncClient, **change: str) -> httpx.Response:
         "ward": "URGENCES",
         "bed": "B4",
         "description": "Veste rouge",
-        "arrived_at": "2024-08-03T13:45",
+        "arrived_time": "13:45",
+        "arrived_day": "0",
     }
     return await client.post("/admission", data=form | change)
 
@@ -193,6 +194,26 @@ def test_two_admissions_have_two_numbers_and_a_double_click_has_one(house: House
 
 
 @pytest.mark.parametrize(
+    ("clock", "day", "shown"),
+    [
+        ("13h45", "0", "13:45"),
+        ("905", "0", "09:05"),
+        ("23:10", "1", "02-août 23:10"),
+        ("", "0", "14:00"),
+        ("14:03", "0", "14:00"),
+    ],
+)
+def test_the_hour_of_arrival_is_written_as_people_write_it(house: House, clock: str, day: str, shown: str) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        await sign_in(client)
+        answer = await admission(client, arrived_time=clock, arrived_day=day)
+        words = words_of((await client.get(answer.headers["location"])).text)
+        assert f"URGENCES · B4 {shown} → à présent" in words
+
+    play(house, story)
+
+
+@pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"sex": "x"}, "Choisir le sexe"),
@@ -200,8 +221,10 @@ def test_two_admissions_have_two_numbers_and_a_double_click_has_one(house: House
         ({"ward": " "}, "Indiquer le service"),
         ({"age": "abc"}, "L'âge apparent est un nombre"),
         ({"age": "121"}, "L'âge apparent est un nombre"),
-        ({"arrived_at": "2024-08-03T15:00"}, "L'heure d'arrivée"),
-        ({"arrived_at": "hier"}, "L'heure d'arrivée"),
+        ({"arrived_time": "15:00"}, "L'heure d'arrivée"),
+        ({"arrived_time": "hier"}, "L'heure d'arrivée"),
+        ({"arrived_time": "24:00"}, "L'heure d'arrivée"),
+        ({"arrived_day": "3"}, "L'heure d'arrivée"),
         ({"class": "XX"}, "incomplet"),
         ({"key": "zz"}, "incomplet"),
     ],

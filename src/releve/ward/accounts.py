@@ -1,8 +1,9 @@
 """Local accounts and their sessions: signing in works with the centre, its directory and its clock dead.
 
 One small SQLite file (accounts.db, 0600). A password is kept as an argon2id verifier, a session and a device as the
-hash of their random value: who reads the file can sign in as nobody. Attempts are slowed, never locked out: a wrong
-password costs its own device up to thirty seconds, and a known device is not slowed by attempts made elsewhere.
+hash of their random value: who reads the file can sign in as nobody. Attempts are slowed, never locked out: a
+wrong password costs its own device up to thirty seconds, and a known device is not slowed by attempts made elsewhere.
+When the disk refuses to write, sessions and attempts are kept in memory: a full disk keeps no nurse from reading.
 
 What it is not: two factors. Since 1 January 2026 login and password alone do not conform to the French framework
 (arrêté of 28 March 2022); OIDC, passkeys and badges come above this floor, and the security officer decides.
@@ -19,7 +20,7 @@ import re
 import secrets
 import sqlite3
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -70,6 +71,11 @@ CREATE TABLE attempt (
   place TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+SQL_KEEP_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)"
+SQL_COUNT_ATTEMPT = (
+    "INSERT INTO attempt VALUES (?, 1, ?) ON CONFLICT (place) DO UPDATE"
+    " SET failures = failures + 1, last_at = excluded.last_at"
+)
 SQL_SESSION = (
     "SELECT s.account, a.display, a.role, a.language, s.secret, s.started_at, s.seen_at FROM session s"
     " JOIN account a ON a.name = s.account WHERE s.token_hash = ? AND a.disabled_at IS NULL"
@@ -124,6 +130,11 @@ class Accounts:
     def __init__(self, folder: Path, now: Callable[[], Instant] = wall_us) -> None:
         self._now = now
         self._db = _open(folder / ACCOUNTS_FILE)
+        # The same tables in memory, for what the disk refuses; it dies with the process, and people sign in again.
+        self._memory = sqlite3.connect(":memory:", check_same_thread=False)
+        self._memory.executescript(_TABLES)
+        self._ended: set[bytes] = set()
+        self._is_told = False
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         # Verified in place of an account that does not exist, so that the time of an answer tells no names.
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
@@ -131,6 +142,7 @@ class Accounts:
 
     def close(self) -> None:
         self._db.close()
+        self._memory.close()
 
     # Accounts
 
@@ -184,6 +196,8 @@ class Accounts:
         with self._db:
             self._db.execute("UPDATE account SET disabled_at = ? WHERE name = ?", (self._now(), name))
             self._db.execute("DELETE FROM session WHERE account = ?", (name,))
+        with self._memory:
+            self._memory.execute("DELETE FROM session WHERE account = ?", (name,))
 
     def every(self) -> list[Account]:
         """Return all accounts by name."""
@@ -247,17 +261,19 @@ class Accounts:
         if not token or len(token) > 100:
             return None
         digest = _digest(token)
-        row = self._db.execute(SQL_SESSION, (digest,)).fetchone()
-        if row is None:
+        if digest in self._ended:
             return None
-        account, display, role, language, secret, started_at, seen_at = row
+        rows = [row for db in (self._memory, self._db) if (row := db.execute(SQL_SESSION, (digest,)).fetchone())]
+        if not rows:
+            return None
+        account, display, role, language, secret, started_at, seen_at = max(rows, key=lambda row: row[6])
         now = self._now()
         if now - seen_at > IDLE_S * 1_000_000 or now - started_at > ABSOLUTE_S * 1_000_000:
             self._end(digest)
             return None
         if is_active and now - seen_at > TOUCH_S * 1_000_000:
-            with self._db:
-                self._db.execute("UPDATE session SET seen_at = ? WHERE token_hash = ?", (now, digest))
+            session = (digest, account, secret, started_at, now)
+            self._write([(SQL_KEEP_SESSION, session)], account)
         return Visitor(account, display, role, language, secret)
 
     def find(self, request: Request, *, is_active: bool) -> Visitor | None:
@@ -298,10 +314,11 @@ class Accounts:
         return f"{name} device {digest.hex()}" if is_known else f"{name} peer {peer}"
 
     def _wait_s(self, place: str) -> int:
-        row = self._db.execute("SELECT failures, last_at FROM attempt WHERE place = ?", (place,)).fetchone()
-        if row is None:
+        sql = "SELECT failures, last_at FROM attempt WHERE place = ?"
+        rows = [row for db in (self._memory, self._db) if (row := db.execute(sql, (place,)).fetchone())]
+        if not rows:
             return 0
-        failures, last_at = int(row[0]), int(row[1])
+        failures, last_at = (int(part) for part in max(rows))
         since_s = (self._now() - last_at) / 1_000_000
         if failures < FREE_ATTEMPTS or since_s > FORGET_S:
             return 0
@@ -311,13 +328,8 @@ class Accounts:
 
     def _count_attempt(self, place: str) -> None:
         now = self._now()
-        with self._db:
-            self._db.execute("DELETE FROM attempt WHERE last_at < ?", (now - FORGET_S * 1_000_000,))
-            self._db.execute(
-                "INSERT INTO attempt VALUES (?, 1, ?) ON CONFLICT (place) DO UPDATE"
-                " SET failures = failures + 1, last_at = excluded.last_at",
-                (place, now),
-            )
+        forget = ("DELETE FROM attempt WHERE last_at < ?", (now - FORGET_S * 1_000_000,))
+        self._write([forget, (SQL_COUNT_ATTEMPT, (place, now))])
 
     def _watch_attempts(self, peer: str) -> None:
         minute = self._now() // 60_000_000
@@ -330,19 +342,47 @@ class Accounts:
         token = secrets.token_urlsafe(32)
         device = device if 40 <= len(device) <= 60 else secrets.token_urlsafe(32)
         now = self._now()
-        with self._db:
-            self._db.execute("DELETE FROM attempt WHERE place = ?", (place,))
-            self._db.execute("DELETE FROM session WHERE started_at < ?", (now - ABSOLUTE_S * 1_000_000,))
-            self._db.execute("INSERT OR IGNORE INTO device VALUES (?, ?)", (_digest(device), account.name))
-            self._db.execute(
-                "INSERT INTO session VALUES (?, ?, ?, ?, ?)",
-                (_digest(token), account.name, secrets.token_bytes(32), now, now),
-            )
+        session = (_digest(token), account.name, secrets.token_bytes(32), now, now)
+        self._write(
+            [
+                ("DELETE FROM attempt WHERE place = ?", (place,)),
+                ("DELETE FROM session WHERE started_at < ?", (now - ABSOLUTE_S * 1_000_000,)),
+                ("INSERT OR IGNORE INTO device VALUES (?, ?)", (_digest(device), account.name)),
+                (SQL_KEEP_SESSION, session),
+            ],
+            account.name,
+        )
         return SignedIn(token, device, account)
 
     def _end(self, digest: bytes) -> None:
-        with self._db:
-            self._db.execute("DELETE FROM session WHERE token_hash = ?", (digest,))
+        statement = ("DELETE FROM session WHERE token_hash = ?", (digest,))
+        with self._memory:
+            self._memory.execute(*statement)
+        if not self._write([statement]):
+            self._ended.add(digest)  # its row still stands on the disk
+
+    def _write(self, statements: Sequence[tuple[str, tuple[object, ...]]], account: str = "") -> bool:
+        """Write sessions and attempts to the disk, or to memory when the disk refuses; say whether it was the disk.
+
+        account  whose row goes into memory with them, since a session is read together with it
+        """
+        try:
+            with self._db:
+                for sql, values in statements:
+                    self._db.execute(sql, values)
+            self._is_told = False
+            return True
+        except sqlite3.OperationalError as error:
+            if not self._is_told:
+                _log.error("sessions kept in memory only: the disk refuses", extra={"reason": str(error)})
+                self._is_told = True
+        with self._memory:
+            if account:
+                row = self._db.execute("SELECT * FROM account WHERE name = ?", (account,)).fetchone()
+                self._memory.execute("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            for sql, values in statements:
+                self._memory.execute(sql, values)
+        return False
 
 
 def account_name(text: str) -> str:

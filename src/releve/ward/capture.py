@@ -10,13 +10,13 @@ import asyncio
 import logging
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from releve.clock import Instant, to_instant
+from releve.clock import Instant, to_datetime, to_instant
 from releve.errors import ReleveError
 from releve.log import Receipt
 from releve.record.capture import admission_draft, note_draft, reservation_draft, temporary_ids
@@ -35,6 +35,10 @@ SHOWN_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.02
 #: An arrival may be written down later than it happened, not before it happened.
 ARRIVAL_AHEAD_US_MAX = 5 * 60_000_000
+#: Today, yesterday, the day before: who came earlier is known by now, or is entered by the admission office.
+ARRIVAL_DAYS_MAX = 3
+_DAY_US = 86_400_000_000
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3])\s*[:hH.]?\s*([0-5][0-9])")
 KEY = re.compile(r"[0-9a-f]{32}")
 
 _log = logging.getLogger(__name__)
@@ -62,6 +66,8 @@ async def note_form(station: Station, request: Request, visitor: Visitor, form: 
         author_display=visitor.display,
         at=station.screen.now(),
     )
+    # Audited first: once the note is kept nothing may fail any more before the page says so.
+    station.note_read(request, visitor, "note", patient_id=person.id, resource_type="DocumentReference")
     try:
         receipt = await station.append(draft)
     except ReleveError as error:
@@ -71,7 +77,6 @@ async def note_form(station: Station, request: Request, visitor: Visitor, form: 
             "try again in a minute, or copy it to paper."
         )
         return draw_chart(station, request, visitor, person.id, status=503, draft_text=text, problem=problem)
-    station.note_read(request, visitor, "note", patient_id=person.id, resource_type="DocumentReference")
     is_shown = await shown(station, receipt)
     return redirect(f"/patient/{person.id}?saved={'note' if is_shown else 'note-kept'}#documents")
 
@@ -95,7 +100,7 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
     """Admit an unknown person under a temporary number that no other node can issue."""
     now = station.screen.now()
     ward, sex, age, key = field(form, "ward", 60), field(form, "sex"), field(form, "age", 3), field(form, "key")
-    arrived_at = _arrival(field(form, "arrived_at"), station, now)
+    arrived_at = _arrival(field(form, "arrived_time"), field(form, "arrived_day"), station, now)
     class_ = field(form, "class")
     problem = ""
     if not KEY.fullmatch(key) or class_ not in ADMISSION_CLASSES:
@@ -114,6 +119,8 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
         # Two events: the log's own sequence number of the first makes a number that no crash can issue twice.
         reserved = await station.append(reservation_draft(key=key, author=visitor.user))
         number = temporary_number(station.screen.site.id, reserved.seq, epoch=station.epoch)
+        patient_id, _ = temporary_ids(number)
+        station.note_read(request, visitor, "admission", patient_id=patient_id)
         receipt = await station.append(
             admission_draft(
                 key=key,
@@ -134,8 +141,6 @@ async def admission_form(station: Station, request: Request, visitor: Visitor, f
         _log.error("admission refused by the log", extra={"code": error.code})
         problem = "The admission could not be saved just now. Try again in a minute, or admit on paper."
         return _draw_admission(station, request, form=form, problem=problem, status=503)
-    patient_id, _ = temporary_ids(number)
-    station.note_read(request, visitor, "admission", patient_id=patient_id)
     if await shown(station, receipt):
         return redirect(f"/patient/{patient_id}?saved=admission")
     return message(
@@ -152,34 +157,40 @@ def _draw_admission(
     station: Station, request: Request, *, form: FormData | None = None, problem: str = "", status: int = 200
 ) -> Response:
     now = station.screen.now()
-    names = ("sex", "class", "age", "description", "ward", "room", "bed", "arrived_at")
+    names = ("sex", "class", "age", "description", "ward", "room", "bed", "arrived_time", "arrived_day")
     typed = {name: field(form, name, 500) if form is not None else "" for name in names}
     typed["class"] = typed["class"] or ADMISSION_CLASSES[0]
-    typed["arrived_at"] = typed["arrived_at"] or station.pages.written(request).local(now).strftime("%Y-%m-%dT%H:%M")
+    written = station.pages.written(request)
+    typed["arrived_time"] = typed["arrived_time"] or written.time(now)
+    typed["arrived_day"] = typed["arrived_day"] or "0"
     return station.pages.render(
         request,
         "admission.html",
         status,
         section="admission",
         typed=typed,
+        days=[(str(ago), written.date(now - ago * _DAY_US)) for ago in range(ARRIVAL_DAYS_MAX)],
         problem=problem,
         wards=[count.ward for count in station.views.wards(station.origins)],
         key=(field(form, "key") if form is not None else "") or secrets.token_hex(16),
     )
 
 
-def _arrival(text: str, station: Station, now: Instant) -> Instant | None:
-    """Return a local date and time as an instant; now for none given, None for what is none or lies ahead."""
-    if not text:
+def _arrival(clock: str, day: str, station: Station, now: Instant) -> Instant | None:
+    """Return when somebody arrived: "14:05", "14h05" or "1405" on a day so many days ago; now for none given.
+
+    returns  None for what is no time, or lies ahead
+    """
+    if not clock:
         return now
-    try:
-        local = datetime.fromisoformat(text)
-    except ValueError:
+    match = _CLOCK.fullmatch(clock)
+    if match is None or not (day or "0").isdigit() or int(day or 0) >= ARRIVAL_DAYS_MAX:
         return None
-    if local.tzinfo is None:
-        local = local.replace(tzinfo=station.screen.zone)
-    at = to_instant(local)
-    return at if at <= now + ARRIVAL_AHEAD_US_MAX else None
+    today = to_datetime(now).astimezone(station.screen.zone)
+    date = today.date() - timedelta(days=int(day or 0))
+    hour, minute = int(match[1]), int(match[2])
+    at = to_instant(datetime(date.year, date.month, date.day, hour, minute, tzinfo=station.screen.zone))
+    return min(at, now) if at <= now + ARRIVAL_AHEAD_US_MAX else None
 
 
 async def shown(station: Station, receipt: Receipt) -> bool:

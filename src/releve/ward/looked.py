@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ LOOKED_FILE = "looked.db"
 UNSEEN_S = 86_400
 #: A look that long ago says nothing any more; the row goes.
 KEEP_S = 90 * 86_400
+
+_log = logging.getLogger(__name__)
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS looked (
@@ -62,8 +65,12 @@ class Looked:
         at, before = row or (now - UNSEEN_S * 1_000_000, now - UNSEEN_S * 1_000_000)
         if is_auto:
             return int(before)
-        with self._db:
-            self._db.execute("INSERT OR REPLACE INTO looked VALUES (?, ?, ?, ?)", (account, patient, now, at))
+        try:
+            with self._db:
+                self._db.execute("INSERT OR REPLACE INTO looked VALUES (?, ?, ?, ?)", (account, patient, now, at))
+        except sqlite3.OperationalError as error:
+            # A full disk costs the marks of what is new, never the page.
+            _log.warning("last look not kept", extra={"reason": str(error)})
         return int(at)
 
     def forget(self, now: Instant) -> None:

@@ -71,8 +71,8 @@ async def merge_form(station: Station, request: Request, visitor: Visitor, form:
         sentence = "Only a temporary record can be linked here, and only to a known person. Nothing was changed."
         return message(station.pages, request, 409, "Not done", sentence, back=f"/patient/{loser_id}")
     draft = merge_draft(key=key, loser_id=loser.id, winner_id=winner.id, author=visitor.user, at=station.screen.now())
-    receipt = await station.append(draft)
     station.note_read(request, visitor, "merge", patient_id=winner.id, patient_ids=[loser.id])
+    receipt = await station.append(draft)
     await shown(station, receipt)
     return redirect(f"/patient/{winner.id}?saved=merged")
 
@@ -90,8 +90,8 @@ async def unmerge_form(station: Station, request: Request, visitor: Visitor, for
         sentence = "This merge is not in force any more. Look at the record again."
         return message(station.pages, request, 409, "Not done", sentence, back=f"/patient/{patient_id}")
     draft = unmerge_draft(key=key, loser_id=loser, winner_id=winner, author=visitor.user, at=station.screen.now())
-    receipt = await station.append(draft)
     station.note_read(request, visitor, "unmerge", patient_id=winner, patient_ids=[loser])
+    receipt = await station.append(draft)
     await shown(station, receipt)
     return redirect(f"/patient/{winner}?saved=unmerged")
 

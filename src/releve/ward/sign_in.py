@@ -11,12 +11,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from releve.errors import StoreUnable
 from releve.screen import Visitor
 from releve.screen.gate import not_own, peer_of
 from releve.screen.screen import field, is_own_form, own_path, read_form, redirect
 from releve.ward.accounts import ABSOLUTE_S, NotSignedIn, SignedIn
 from releve.ward.chart import draw_chart
-from releve.ward.station import Endpoint, Station, session_cookie
+from releve.ward.station import Endpoint, Station, session_cookie, unable
 
 DEVICE_COOKIE = "releve_poste"
 _DEVICE_COOKIE_S = 400 * 86_400
@@ -64,7 +65,10 @@ def sign_in_pages(station: Station) -> tuple[Endpoint, Endpoint, Endpoint]:
         if isinstance(outcome, NotSignedIn):
             _log.info("sign-in refused", extra={"peer": peer_of(request)})
             return sign_in_page(station, request, form=form, status=401, is_wrong=True)
-        return _welcome(station, request, form, outcome)
+        try:
+            return _welcome(station, request, form, outcome)
+        except StoreUnable as error:
+            return unable(station, request, error)
 
     async def leave(request: Request) -> Response:
         form = await read_form(request)
