@@ -26,7 +26,7 @@ SEED = 20240803
 class Choice:
     """What somebody chose on the command line.
 
-    folder   None makes one among the temporary files, removed afterwards unless something was lost or it is kept
+    folder   None makes one among the temporary files; of a night that went well only the reports are left there
     keep     leave everything running after the verdict, until Ctrl-C
     is_short a compressed night, for tests
     """
@@ -67,7 +67,7 @@ def play(choice: Choice, console: Console | None = None) -> int:
 
         verdict = asyncio.run(night.play(then))
     if choice.folder is None and verdict.is_good:
-        shutil.rmtree(folder, ignore_errors=True)
+        _leave_reports(folder)
     return 0 if verdict.is_good else 1
 
 
@@ -80,6 +80,14 @@ def _folder(choice: Choice) -> Path:
             "demo.folder", f"{folder} is not empty. The night needs a folder of its own; nothing was changed."
         )
     return folder
+
+
+def _leave_reports(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and path.name != "reports":
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file():
+            path.unlink()
 
 
 def _show(verdict: Verdict, choice: Choice, console: Console, lang: Lang) -> None:

@@ -114,9 +114,10 @@ class Stage:
         ]
 
 
-def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int) -> Stage:
+def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int, haste: float = 1.0) -> Stage:
     """Make everything that the night needs in an empty folder.
 
+    haste   divides what the centre's programs take to start
     raises  WrongUse, StoreUnable  the folder cannot be used
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -136,6 +137,7 @@ def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int) -> Stage:
         hub=str(folder / HUBS[0]),
         lock=str(lock.path),
         pace_s=1.5 * stretch,
+        haste=haste,
     )
     hub_b = Group(
         HUBS[1],
@@ -147,7 +149,7 @@ def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int) -> Stage:
     room.path.mkdir()
     stage.room_file.touch(mode=0o600)
     stage.room_file.write_bytes(msgspec.json.encode(room))
-    write_estate(stage.estate_file, stage.room_file, ports, hospitals)
+    write_estate(stage.estate_file, stage.room_file, ports, hospitals, haste)
     stage.hub_urls = {name: f"tls://{HOST}:{ports[name]}" for name in HUBS}
     for ward in wards:
         _equip(stage, ward)

@@ -74,7 +74,7 @@ async def _run(room: Room, name: str, reached: Callable[[], None]) -> None:
     programme = _programme(name)
     needs = await programme.check(room)
     reached()
-    await asyncio.sleep(programme.warm_up_s)
+    await asyncio.sleep(programme.warm_up_s / room.haste)
     task = asyncio.ensure_future(programme.serve(room, needs, lambda: _say(f"{name} open")))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:

@@ -1,7 +1,8 @@
 """The interface engine: one channel from the hospitals to the record application, one from the centre to the hospitals.
 
-It keeps nothing: whoever sends gets the answer of the one it is for, and AE when that one is not there. So when the
-engine is down nothing passes, and when it is up nothing is promised that the receiver has not promised.
+It keeps nothing: whoever sends gets the answer of the one it is for. When that one is not there the line is closed
+without an answer, since AE would be the receiver's refusal, which a person must look at, and nobody has refused. So
+when the engine is down nothing passes, and when it is up nothing is promised that the receiver has not promised.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from releve.demo.centre.directory import authenticate
 from releve.demo.centre.room import HOST, Programme, Room, Unreachable, find
 from releve.demo.mllp import ARE_YOU_THERE, Line, acknowledgement, field, listen
 
-#: Shorter than the senders' own patience, so that they hear AE rather than nothing.
+#: Shorter than the senders' own patience, so that they see a closed line rather than silence.
 FORWARD_TIMEOUT_S = 3.0
 
 
@@ -25,16 +26,16 @@ class Channel:
         self._line: Line | None = None
         self._turn = asyncio.Lock()
 
-    async def forward(self, room: Room, raw: bytes) -> bytes:
-        """Return the receiver's answer, or AE with the reason why there is none."""
+    async def forward(self, room: Room, raw: bytes) -> bytes | None:
+        """Return the receiver's answer, None when it gives none."""
         async with self._turn:
             try:
                 if self._line is None:
                     self._line = Line(*await _address(room, self.name))
                 return await self._line.exchange(raw, FORWARD_TIMEOUT_S)
-            except (OSError, TimeoutError, Unreachable) as error:
+            except (OSError, TimeoutError, Unreachable):
                 self._line = None
-                return _refuse(raw, f"{self.name} does not answer: {error or 'no answer'}")
+                return None
 
 
 async def _address(room: Room, name: str) -> tuple[str, int]:
@@ -55,13 +56,13 @@ async def _check(room: Room) -> None:
 async def _serve(room: Room, _: object, opened: Callable[[], None]) -> None:
     channels: dict[str, Channel] = {}
 
-    async def to_centre(raw: bytes) -> bytes:
+    async def to_centre(raw: bytes) -> bytes | None:
         if field(raw, "MSH", 9).startswith(ARE_YOU_THERE):
             control_id = f"ENGINE-{field(raw, 'MSH', 10)}"
             return acknowledgement(raw, "AA", application="ENGINE", control_id=control_id)
         return await _channel("record").forward(room, raw)
 
-    async def to_hospital(raw: bytes) -> bytes:
+    async def to_hospital(raw: bytes) -> bytes | None:
         facility = field(raw, "MSH", 6)
         if facility not in room.hospitals:
             return _refuse(raw, f"no channel leads to {facility or 'nobody (MSH-6 is empty)'}")

@@ -103,10 +103,13 @@ class Application:
         self._turn = asyncio.Lock()
         self._acks = 0
 
-    async def take(self, raw: bytes) -> bytes:
-        """Keep a message and return its ACK."""
+    async def take(self, raw: bytes) -> bytes | None:
+        """Keep a message and return its ACK; None, no answer, while the database is away: nothing was refused."""
         async with self._turn:
-            code, sentence = await self._keep(raw)
+            try:
+                code, sentence = await self._keep(raw)
+            except (Unreachable, QueryRefused):
+                return None
         self._acks += 1
         control_id = f"DPI-ACK-{time.time_ns() // 1000}-{self._acks}"
         return acknowledgement(raw, code, sentence, application="DPI", control_id=control_id)
@@ -124,8 +127,6 @@ class Application:
             row = (sender, control_id, str(refusal), raw.hex(), time.time())
             await self._query(bound("INSERT INTO refusal VALUES (?, ?, ?, ?, ?)", *row))
             return "AE", str(refusal)
-        except (Unreachable, QueryRefused) as error:
-            return "AE", f"nothing was kept: {error}"
 
     async def _keep_once(self, raw: bytes, sender: str, control_id: str) -> tuple[str, str]:
         digest = sha256(raw).hexdigest()

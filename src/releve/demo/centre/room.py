@@ -44,6 +44,7 @@ class Room(msgspec.Struct, frozen=True):
     hub: str
     lock: str
     pace_s: float
+    haste: float = 1.0
 
     @property
     def path(self) -> Path:
