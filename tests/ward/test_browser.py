@@ -250,3 +250,65 @@ def test_the_printed_page_names_the_mode_and_the_patient_in_black(served: Served
         colour = page.evaluate("getComputedStyle(document.querySelector('.banner.down')).color")
         assert colour == "rgb(0, 0, 0)"
         assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+#: Relative luminance and contrast of WCAG 2.2, of every visible text against what is painted behind it.
+CONTRASTS = """() => {
+  const parse = c => c.match(/[0-9.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c.length < 4 || c[3] > 0) return c;
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
+    if (!text || !e.getClientRects().length || e.closest('script, noscript')) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 7) low.push([text, Math.round(ratio * 10) / 10]);
+  }
+  return low;
+}"""
+
+
+def test_every_text_has_a_contrast_of_seven_to_one(served: Served) -> None:
+    house = served.house
+    house.service("down")
+    house.service("degraded", name="Téléphonie")
+    house.service("returning", name="Messagerie")
+    house.now += 6 * 60_000_000
+    house.services = [
+        type(one)(one.id, one.name, one.state, one.since, house.now, "no answer", one.is_central)
+        for one in house.services
+    ]
+    house.hear(potassium("3.0", "L", "20240803133000", number="K2"))
+    with served.page(viewport={"width": 1280, "height": 900}) as page:
+        for path in ("/login", "/status"):
+            page.goto(path)
+            assert page.evaluate(CONTRASTS) == []
+        sign_in(page)
+        for path in (
+            "/?ward=CARDIO",
+            f"/patient/{house.find('lefebvre')}",
+            "/admission",
+            "/board",
+            "/search?q=zorglub",
+        ):
+            page.goto(path)
+            assert page.evaluate(CONTRASTS) == [], path
+
+
+def test_text_twice_as_large_loses_nothing(served: Served) -> None:
+    with served.page(viewport={"width": 640, "height": 900}) as page:
+        sign_in(page)
+        for path in ("/?ward=CARDIO", f"/patient/{served.house.find('lefebvre')}", "/admission", "/board"):
+            page.goto(path)
+            page.evaluate("document.documentElement.setAttribute('class', 'large')")
+            page.evaluate("for (const s of document.styleSheets) s.insertRule('html.large { font-size: 200% }')")
+            assert is_within(page), path
