@@ -84,7 +84,9 @@ _UP_WITHIN_S = 20
 def write_estate(
     path: Path, room: Path, ports: dict[str, int], hospitals: Sequence[Hospital], haste: float = 1.0
 ) -> None:
-    """Write the file; haste divides the durations that are believed. It stands outside the centre, as the tool that reads it must.
+    """Write the file. It stands outside the centre, as the tool that reads it must.
+
+    haste  divides the durations that are believed
 
     In this invented group every hospital has an emergency ward, since every desk here fills one; which of the real ones
     have is another matter.

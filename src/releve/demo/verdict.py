@@ -118,43 +118,55 @@ def encode_verdict(verdict: Verdict) -> bytes:
 def columns(hospital: HospitalVerdict) -> list[str]:
     """Return a hospital's row: what people look for first stands first."""
     reads = hospital.reads
-    hubs = ", ".join(f"{name} {found}/{expected}" for name, (expected, found) in sorted(hospital.at_hubs.items()))
     return [
         hospital.id,
         f"{hospital.acknowledged}/{hospital.sent}",
         str(hospital.at_own),
-        f"{hospital.elsewhere_found}/{hospital.elsewhere_expected}",
-        hubs or "–",
-        f"{hospital.facts_found}/{hospital.facts_expected}",
+        _share(hospital.elsewhere_found, hospital.elsewhere_expected),
+        *(_share(found, expected) for _, (expected, found) in sorted(hospital.at_hubs.items())),
+        _share(hospital.facts_found, hospital.facts_expected),
         str(len(hospital.lost)),
         str(len(hospital.duplicated)),
         str(len(hospital.wrong)),
-        f"{hospital.accepted}+{hospital.refused}/{hospital.owed}",
-        f"{reads.tried - reads.failed}/{reads.tried}",
+        _share(hospital.accepted, hospital.owed),
+        str(hospital.refused),
+        _share(reads.tried - reads.failed, reads.tried),
         f"{reads.p50_ms:.0f}/{reads.p99_ms:.0f}",
     ]
 
 
+def _share(found: int, expected: int) -> str:
+    """Return a count alone when it is whole, otherwise beside what it should be."""
+    return str(found) if found == expected else f"{found}/{expected}"
+
+
+def headings(hospital: HospitalVerdict, lang: str) -> list[str]:
+    """Return the names of the columns; each hub has one."""
+    before, after = HEADINGS[lang]
+    return [*before, *sorted(hospital.at_hubs), *after]
+
+
 HEADINGS = {
     "en": (
-        "hospital", "acknowledged/sent", "at own node", "at other nodes", "at hubs", "facts read back", "lost",
-        "doubled", "wrong", "accepted+refused/owed", "reads served", "p50/p99 ms",
+        ("hospital", "acked/sent", "own node", "others"),
+        ("read back", "lost", "doubled", "wrong", "written back", "refused", "reads", "p50/p99 ms"),
     ),
     "fr": (
-        "hôpital", "acquittés/envoyés", "sur son nœud", "chez les autres", "aux relais", "faits relus", "perdus",
-        "doublés", "faux", "acceptés+refusés/dus", "lectures servies", "p50/p99 ms",
+        ("hôpital", "acquittés", "son nœud", "ailleurs"),
+        ("relus", "perdus", "doublés", "faux", "rendus", "refusés", "lectures", "p50/p99 ms"),
     ),
-}  # fmt: skip
+}
 
 
 def render_verdict(verdict: Verdict, lang: str) -> str:
     """Return the verdict as plain text: one table, then one line for each thing that people ask next."""
     french = lang == "fr"
-    rows = [list(HEADINGS[lang]), *(columns(hospital) for hospital in verdict.hospitals)]
+    rows = [headings(verdict.hospitals[0], lang), *(columns(hospital) for hospital in verdict.hospitals)]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths))
-    lines += ["", *_after(verdict, french), "", *_faults(verdict.hospitals, french)]
+    faults = _faults(verdict.hospitals, french)
+    lines += ["", *_after(verdict, french), "", *faults, *([""] if faults else [])]
     good = (
         ("RIEN N’EST PERDU", "LE COMPTE N’Y EST PAS") if french else ("NOTHING WAS LOST", "THE ACCOUNT DOES NOT ADD UP")
     )
@@ -184,10 +196,13 @@ def _after(verdict: Verdict, french: bool) -> list[str]:
             else f"Restart: {restart.makespan_s:.1f} s (lower bound {restart.lower_bound_s:.1f} s): {order}"
         )
         lines += [f"{'Échec' if french else 'Failed'}: {name}" for name in restart.failed]
-    lines += [f"{'Point de situation' if french else 'Situation report'}: {path}" for path in verdict.reports]
-    cut = f"Centre absent {verdict.cut_s:.0f} s" if french else f"Centre away for {verdict.cut_s:.0f} s"
-    night = f"nuit de {verdict.night_s:.0f} s, graine" if french else f"night of {verdict.night_s:.0f} s, seed"
-    lines.append(f"{cut}; {night} {verdict.seed}.")
+    report = "Point de situation : " if french else "Situation report: "
+    lines += [report + path for path in verdict.reports if path.endswith(".fr.html" if french else ".en.html")]
+    lines.append(
+        f"Centre absent {verdict.cut_s:.0f} s ; nuit de {verdict.night_s:.0f} s, graine {verdict.seed}."
+        if french
+        else f"Centre away for {verdict.cut_s:.0f} s; night of {verdict.night_s:.0f} s, seed {verdict.seed}."
+    )
     return lines + ([verdict.sampled] if verdict.sampled else [])
 
 
