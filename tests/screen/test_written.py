@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releve.screen.catalogue import Catalogue
-from releve.screen.written import Written
+from releve.screen.written import Written, sender_words
 
 NOON = 1_722_686_400_000_000  # 3 August 2024, 14:00 in Paris
 MINUTE = 60_000_000
@@ -68,6 +68,13 @@ def test_numbers_have_the_mark_of_the_language_and_keep_their_digits() -> None:
     assert en.number("72.50") == "72.50"
     assert fr.count(12345) == "12\u202f345"
     assert en.count(12345) == "12,345"
+
+
+def test_a_sender_is_called_by_its_names_and_not_by_its_numbers() -> None:
+    assert sender_words("LAB|H01") == "LAB H01"
+    assert sender_words("MEDITECH^2.16.840.1^ISO|COCAA^2.16^ISO") == "MEDITECH COCAA"
+    assert sender_words("^2.16.840.1^ISO|") == "2.16.840.1"
+    assert sender_words("|") == ""
 
 
 @given(st.text(max_size=20))

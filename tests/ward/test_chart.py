@@ -62,6 +62,14 @@ def test_a_preliminary_result_is_said_to_be_preliminary(house: House) -> None:
     assert "5,0 mmol/L PROVISOIRE" in words_of(chart_of(house).text)
 
 
+def test_a_result_that_only_became_final_warns_of_nothing(house: House) -> None:
+    house.hear(potassium("5.0", "", "20240803134000", number="K3", status="P"))
+    house.hear(potassium("5.0", "", "20240803134000", number="K3", status="F", issued="20240803135000"))
+    said = words_of(chart_of(house).text)
+    assert "5,0 mmol/L" in said
+    assert "avant :" not in said
+
+
 def test_a_cancelled_result_is_not_the_last_value_which_stands_below_it(house: House) -> None:
     house.hear(potassium("", "", "20240803134000", number="K4", status="X"))
     page = chart_of(house).text

@@ -5,7 +5,7 @@ import pytest
 
 from releve.ward.ward_list import as_searched
 
-from .cast import MINUTE_US, House, hidden, play, potassium, sign_in, words_of
+from .cast import ADMIT_LEO, MINUTE_US, House, hidden, play, potassium, sign_in, words_of
 
 
 def page_of(house: House, path: str) -> str:
@@ -59,6 +59,21 @@ def test_a_temporary_identity_is_hatched_and_named_so(house: House) -> None:
 
 def test_an_unknown_ward_is_empty_and_says_so(house: House) -> None:
     assert "Aucun patient dans ce service" in words_of(page_of(house, "/?ward=%3Cb%3E"))
+
+
+def test_those_whose_sender_names_no_ward_can_be_listed_too(house: House) -> None:
+    house.hear(ADMIT_LEO.replace(b"CARDIO^102^1^H01", b"").replace(b"800987654", b"811").replace(b"V78", b"V79"))
+
+    async def story(client: httpx.AsyncClient) -> None:
+        await sign_in(client)
+        page = (await client.get("/")).text
+        assert "Choisir un service" in page
+        assert "sans service indiqué" in words_of(page)
+        nameless = words_of((await client.get("/?ward=")).text)
+        assert "NGUYEN" in nameless
+        assert "LEFEBVRE" not in nameless
+
+    play(house, story)
 
 
 def test_the_last_ward_is_remembered_by_the_browser(house: House) -> None:

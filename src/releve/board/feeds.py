@@ -14,6 +14,7 @@ import msgspec
 from releve.clock import Instant
 from releve.errors import StoreUnable
 from releve.record.rows import Feed
+from releve.screen import sender_words
 
 NORMAL, LATE, NEVER, UNWATCHED = "normal", "late", "never heard", "no limit set"
 #: How long a reading of the feeds serves: every page asks, and a second changes nothing.
@@ -76,7 +77,7 @@ def _state(sender: str, name: str, late_after_s: float, parts: list[Feed], now: 
         state = LATE if now - last_at > late_after_s * 1_000_000 else NORMAL
     types = sorted(((part.type, part.count) for part in parts), key=lambda pair: (-pair[1], pair[0]))
     count = sum(part.count for part in parts)
-    return FeedState(sender, name or sender.replace("|", " "), count, last_at, late_after_s, state, tuple(types))
+    return FeedState(sender, name or sender_words(sender), count, last_at, late_after_s, state, tuple(types))
 
 
 class FeedWatch:

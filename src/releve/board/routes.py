@@ -28,6 +28,8 @@ from releve.screen.screen import field, is_own_form, read_form, redirect
 DECIDING_ROLES = ("it", "crisis", "doctor")
 REFUSED_SHOWN_MAX = 100
 KEPT_SHOWN_MAX = 50
+#: Rows of a list before the rest folds away: late feeds and large counts come first.
+ROWS_SHOWN_MAX = 25
 #: Events the views may be behind the log before a machine is told that this node is not well.
 LAG_EVENTS_MAX = 5000
 
@@ -181,6 +183,7 @@ async def board_page(board: Board, request: Request, visitor: Visitor) -> Respon
         kept_total=sum(count.count for count in kept_counts),
         reports=list_reports(board.reports_folder),
         lag=lag,
+        shown_max=ROWS_SHOWN_MAX,
         is_readable=is_readable,
         may_decide=visitor.role in DECIDING_ROLES,
         done=request.query_params.get("done", ""),

@@ -12,7 +12,7 @@ The room knows no patient, no log and no SQL. The ward and the board stand on it
 from releve.screen.catalogue import Catalogue, read_catalogue
 from releve.screen.degraded import Degraded, ServiceState, degraded
 from releve.screen.screen import LANGUAGES, Pages, Screen, Site, Visitor
-from releve.screen.written import Written
+from releve.screen.written import Written, sender_words
 
 __all__ = [
     "LANGUAGES",
@@ -26,4 +26,5 @@ __all__ = [
     "Written",
     "degraded",
     "read_catalogue",
+    "sender_words",
 ]

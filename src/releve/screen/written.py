@@ -115,6 +115,12 @@ class Written:
         return f"{local.day:02}-{self._months[local.month - 1]}-{local.year}"
 
 
+def sender_words(sender: str) -> str:
+    """Return MSH-3|MSH-4 as people say it, without OIDs: "MEDITECH^2.16.840…^ISO|COCAA" → "MEDITECH COCAA"."""
+    parts = (next((name for name in part.split("^") if name), "") for part in sender.split("|"))
+    return " ".join(part for part in parts if part)
+
+
 @lru_cache(maxsize=4096)
 def _age(iso: str, today: date, is_french: bool) -> str:
     try:

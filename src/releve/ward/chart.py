@@ -20,7 +20,7 @@ from starlette.responses import Response
 from releve.clock import Instant
 from releve.record.rows import Block, Document, Earlier, Person, Point, ResultGroup, Stay
 from releve.record.temporary import TEMPORARY_SYSTEM
-from releve.screen import Visitor, Written
+from releve.screen import Visitor, Written, sender_words
 from releve.screen.gate import message
 from releve.screen.screen import is_auto, redirect
 from releve.ward.station import Station
@@ -137,7 +137,7 @@ class Teller:
 
         A sender without a bar is no MSH-3|MSH-4 but the account of who captured it.
         """
-        name = self._names.get(sender) or sender.replace("|", " ").strip()
+        name = self._names.get(sender) or sender_words(sender)
         if name and "|" not in sender and sender not in self._names:
             name = self._entered_by.format(who=name)
         return f"{name} ({origin})" if name else origin
@@ -307,7 +307,8 @@ def _row(teller: Teller, group: ResultGroup, point: Point, url: str, since: Inst
         is_final=point.status == "final",
         is_void=point.is_void,
         is_new=point.heard_at > since,
-        was=[_was(teller, earlier) for earlier in point.earlier],
+        # A version that only became final said the same: nothing to warn of.
+        was=[_was(teller, one) for one in point.earlier if (one.value, one.unit) != (point.value, point.unit)],
         notes=point.notes,
         source=teller.source(point.origin, point.sender),
         heard=w.near(point.heard_at, now),

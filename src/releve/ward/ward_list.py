@@ -34,11 +34,13 @@ async def ward_list_page(station: Station, request: Request, visitor: Visitor) -
     """The list of one ward, or the wards to choose from."""
     wards = station.views.wards(station.origins)
     names = [count.ward for count in wards]
-    wanted = request.query_params.get("ward")
-    ward = wanted if wanted is not None else request.cookies.get(WARD_COOKIE, "")
-    if wanted is None and ward not in names:
-        ward = names[0] if len(names) == 1 else ""
-    occupants = station.views.ward_list(ward, station.origins) if ward else []
+    # None is no choice yet; "" is the ward of those whose sender names none.
+    ward: str | None = request.query_params.get("ward")
+    if ward is None:
+        ward = request.cookies.get(WARD_COOKIE)
+        if ward not in names:
+            ward = names[0] if len(names) == 1 else None
+    occupants = station.views.ward_list(ward, station.origins) if ward is not None else []
     rows = _rows(station, visitor, occupants[:BEDS_MAX])
     if rows:
         station.note_read(
