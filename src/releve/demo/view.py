@@ -32,8 +32,8 @@ _BARS_SHOWN = 6
 _WIDE_CHARS = 120
 #: Lines of the terminal that are not hospitals: frames, heading, sentences.
 _OTHER_LINES = _SENTENCES_SHOWN + 9
-#: Above so many rows the centre's programs stand in columns too.
-_DENSE_ROWS = 14
+#: And of the centre, where it stands under them.
+_CENTRE_LINES = 9
 #: Reads of which the shown waiting time is the middle.
 _RECENT_READS = 40
 
@@ -111,6 +111,10 @@ class View:
             live.stop()
 
     @property
+    def _is_wide(self) -> bool:
+        return self.console.width >= _WIDE_CHARS
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the night began."""
         return time.monotonic() - self._began
@@ -149,7 +153,7 @@ class View:
             parts.append((f" {words[self.lang]} ", style))
         title = Text.assemble(*parts, no_wrap=True, overflow="crop")
         body = Table.grid(padding=(0, 2))
-        if self.console.width >= _WIDE_CHARS:
+        if self._is_wide:
             body.add_row(self._hospitals(), self._centre())
         else:
             body.add_row(self._hospitals())
@@ -163,7 +167,7 @@ class View:
         table = Table(box=SIMPLE_HEAD, border_style="dim", header_style="bold", padding=(0, 1))
         for index, heading in enumerate(_HEADINGS[self.lang]):
             table.add_column(heading, justify="left" if index < 2 else "right", no_wrap=True, min_width=_WIDTHS[index])
-        room = max(3, self.console.height - _OTHER_LINES)
+        room = max(3, self.console.height - _OTHER_LINES - (0 if self._is_wide else _CENTRE_LINES))
         for row in list(self.rows.values())[:room]:
             table.add_row(
                 f"{row.hospital.id} {row.hospital.name.removeprefix('Hôpital ')}"[:_NAME_CHARS],
@@ -178,14 +182,13 @@ class View:
         return table
 
     def _centre(self) -> RenderableType:
-        is_dense = len(self.rows) > _DENSE_ROWS or self.console.width < _WIDE_CHARS
         cells = []
         for place in PLACES:
             state = self.services[place.id]
             name = place.fr if self.lang == "fr" else place.en
             cells.append(Text.assemble((_STATES[state][self.lang][:1] + " ", _COLOURS[state]), name))
         title = "Centre d’hébergement" if self.lang == "fr" else "Hosting centre"
-        return Panel(Columns(cells, equal=True, column_first=True) if is_dense else Group(*cells), title=title)
+        return Panel(Group(*cells) if self._is_wide else Columns(cells, equal=True, column_first=True), title=title)
 
 
 def _waits(row: Row) -> Text:
