@@ -70,11 +70,6 @@ class State:
         return self.stated is None or bool(self.stated)
 
 
-def follows(state: State, place: Place) -> bool:
-    """Say whether a patch or put at this place comes after all that were folded, so that it can simply be applied."""
-    return place > state.last
-
-
 def mention(state: State, content: Document, place: Place) -> bool:
     """Fill in what nobody has stated; returns whether the state is another one now."""
     if state.stated is None:
