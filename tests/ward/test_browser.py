@@ -46,7 +46,7 @@ class Served:
         """Give a page of a new browser profile; what its console says is collected."""
         context = self.browser.new_context(base_url=self.base, **options)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._ours(request.url))
@@ -72,6 +72,7 @@ def browser() -> Iterator[sync_api.Browser]:
 def served(house: House, browser: sync_api.Browser) -> Iterator[Served]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # before the browser asks; the server takes over what waits
         port = listener.getsockname()[1]
         server = uvicorn.Server(uvicorn.Config(house.app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -79,8 +79,12 @@ def test_those_whose_sender_names_no_ward_can_be_listed_too(house: House) -> Non
 def test_the_last_ward_is_remembered_by_the_browser(house: House) -> None:
     async def story(client: httpx.AsyncClient) -> None:
         await sign_in(client)
-        await client.get("/?ward=CARDIO")
-        assert client.cookies["releve_service"].strip('"') == "CARDIO"
+        house.hear(
+            ADMIT_LEO.replace(b"CARDIO^102", "CŒUR – 2e^102".encode()).replace(b"|A2|", b"|A3|").replace(b"V78", b"V79")
+        )
+        assert "Choisir un service" in (await client.get("/")).text
+        await client.get("/?ward=C%C5%92UR+%E2%80%93+2e")
+        assert "<h1>CŒUR – 2e" in (await client.get("/")).text
 
     play(house, story)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote, unquote
 
 import msgspec
 from starlette.requests import Request
@@ -37,7 +38,7 @@ async def ward_list_page(station: Station, request: Request, visitor: Visitor) -
     # None is no choice yet; "" is the ward of those whose sender names none.
     ward: str | None = request.query_params.get("ward")
     if ward is None:
-        ward = request.cookies.get(WARD_COOKIE)
+        ward = unquote(request.cookies[WARD_COOKIE]) if WARD_COOKIE in request.cookies else None
         if ward not in names:
             ward = names[0] if len(names) == 1 else None
     occupants = station.views.ward_list(ward, station.origins) if ward is not None else []
@@ -59,10 +60,15 @@ async def ward_list_page(station: Station, request: Request, visitor: Visitor) -
         sex_words=SEX_WORDS,
         source=lambda row: row.who.origin if row.who.origin != station.screen.site.id else "",
     )
-    if ward:
-        # Quoted by the cookie itself: a ward's name is the sender's own text.
+    if ward in names:
+        # Quoted: a ward's name is the sender's own text, and a header holds Latin-1 only.
         answer.set_cookie(
-            WARD_COOKIE, ward, max_age=_WARD_COOKIE_S, httponly=True, samesite="lax", secure=station.screen.is_secure
+            WARD_COOKIE,
+            quote(ward or "", safe=""),
+            max_age=_WARD_COOKIE_S,
+            httponly=True,
+            samesite="lax",
+            secure=station.screen.is_secure,
         )
     return answer
 
