@@ -30,6 +30,8 @@ class Written:
         self._months = _MONTHS[catalogue.language]
         self._zone = zone
         self._is_french = catalogue.language == "fr"
+        self._now: Instant = 0
+        self._today = self.local(0)
 
     def local(self, at: Instant) -> datetime:
         """Return an instant as a time of this place."""
@@ -50,7 +52,9 @@ class Written:
 
     def near(self, at: Instant, now: Instant) -> str:
         """13:58 on the same day, otherwise 22-nov. 13:58, otherwise with the year."""
-        local, today = self.local(at), self.local(now)
+        if now != self._now:  # a page asks a hundred times about one moment
+            self._now, self._today = now, self.local(now)
+        local, today = self.local(at), self._today
         clock = f"{local.hour:02}:{local.minute:02}"
         if local.date() == today.date():
             return clock

@@ -108,7 +108,6 @@ class ResultRow(msgspec.Struct, frozen=True, gc=False):
     range: str
     taken: str
     taken_ago: str
-    taken_iso: str
     count: int
     trend: Trend | None
     trend_words: str
@@ -204,7 +203,8 @@ def draw_chart(
         # A report without a text of its own is a heading of results, and these stand above.
         documents=[document for document in chart.documents if document.text or document.url],
         temporary_system=TEMPORARY_SYSTEM,
-        rows=rows,
+        # Tuples: a template reads a name in a tenth of the time of an attribute, and a chart has two thousand of them.
+        rows=[msgspec.structs.astuple(row) for row in rows],
         is_cut=chart.results_are_cut,
         new_count=sum(row.is_new for row in rows),
         blocks=blocks,
@@ -299,7 +299,6 @@ def _row(teller: Teller, group: ResultGroup, point: Point, url: str, since: Inst
         range=teller.range(point),
         taken=w.near(point.at, now),
         taken_ago=w.ago(point.at, now),
-        taken_iso=w.iso(point.at),
         count=len(group.points),
         trend=trend,
         trend_words=words,
