@@ -159,8 +159,10 @@ def test_whose_record_it_is_never_scrolls_away(served: Served) -> None:
 def test_the_keyboard_alone_is_enough(served: Served) -> None:
     with served.page(viewport={"width": 1280, "height": 720}) as page:
         page.goto("/login")
+        page.wait_for_function("document.activeElement.id === 'name'")
         page.keyboard.type("nadia")
         page.keyboard.press("Tab")
+        page.wait_for_function("document.activeElement.id === 'password'")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
         page.wait_for_url("**/")
