@@ -3,7 +3,7 @@
     python -m releve.demo.feeder --site H01 --mllp 127.0.0.1:2575 --folder DIR --seed 7
 
 They send to their hospital's node and to nothing else, repeat what is unanswered under the same MSH-10, and keep their
-accounts in DIR. On SIGTERM they invent nothing more, wait for the last answers and leave.
+accounts in DIR. While DIR/quiet is there they invent nothing; on SIGTERM they wait for the last answers and leave.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ WARDS = ("URG", "MED", "CHIR", "REA")
 BOOKED_WARDS = ("CARD", "PNEU", "NEUR")
 ROOMS_PER_WARD = 6
 BEDS_PER_ROOM = 2
-#: Patients who lie there when the night begins, and the fewest that a discharge leaves.
+#: Patients who lie there when the night begins; a discharge leaves at least half of them.
 STAYS_AT_START = 6
-STAYS_MIN = 4
 #: The desk writes one message in this time and the analyser one in the other, both stretched by --stretch.
 DESK_PAUSE_S = 1.2
 ANALYSER_PAUSE_S = 0.6
+#: While this file lies in the folder of the accounts, nothing new is invented.
+QUIET_FILE = "quiet"
 #: Every so many results the analyser sends an acknowledged message again, as after an ACK that was lost on the way.
 REPEAT_EVERY = 9
 
@@ -60,6 +61,7 @@ class Hospital:
     site: str
     rng: Random
     wards: tuple[str, ...] = WARDS
+    stays_at_start: int = STAYS_AT_START
     stays: dict[str, Stay] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     numbers: int = 0
@@ -80,6 +82,11 @@ class Hospital:
         ]
         free = [bed for bed in beds if bed not in taken]
         return self.rng.choice(free) if free else None
+
+
+def is_quiet(quiet: Path) -> bool:
+    """True while the night wants nothing new to be invented."""
+    return quiet.exists()
 
 
 class Desk:
@@ -103,12 +110,13 @@ class Desk:
         self._prefix = prefix
         self._remember = remember
 
-    async def work(self, pause_s: float, stopping: asyncio.Event) -> None:
+    async def work(self, pause_s: float, stopping: asyncio.Event, quiet: Path) -> None:
         """Fill the first beds, then write one message after the other until the end of the night."""
-        while len(self._hospital.stays) < STAYS_AT_START:
+        while len(self._hospital.stays) < self._hospital.stays_at_start:
             await self._admit()
         while not await _is_set(stopping, pause_s):
-            await self._next()
+            if not is_quiet(quiet):
+                await self._next()
 
     async def _next(self) -> None:
         hospital = self._hospital
@@ -122,7 +130,7 @@ class Desk:
             if bed is not None:
                 stay = hospital.stays[stay.visit] = stay._replace(bed=bed)
                 await self._send("A02", stay, "in-progress")
-        elif act == "leave" and len(hospital.stays) > STAYS_MIN:
+        elif act == "leave" and len(hospital.stays) > hospital.stays_at_start // 2 + 1:
             del hospital.stays[stay.visit]
             await self._send("A03", stay, "finished")
         else:
@@ -168,11 +176,11 @@ class Analyser:
         site = hospital.site
         self._office = Office("AUTOMATE", site, f"{site}-LABO", oid_of(f"{site}-LABO"), "8859/15")
 
-    async def work(self, pause_s: float, stopping: asyncio.Event) -> None:
+    async def work(self, pause_s: float, stopping: asyncio.Event, quiet: Path) -> None:
         """Measure until the end of the night."""
         sent = 0
         while not await _is_set(stopping, pause_s):
-            if self._hospital.stays:
+            if self._hospital.stays and not is_quiet(quiet):
                 await self._next()
                 sent += 1
                 if sent % REPEAT_EVERY == 0:
@@ -216,20 +224,20 @@ async def _is_set(event: asyncio.Event, within_s: float) -> bool:
     return True
 
 
-async def feed(site: str, host: str, port: int, folder: Path, rng: Random, stretch: float) -> None:
+async def feed(hospital: Hospital, host: str, port: int, folder: Path, stretch: float) -> None:
     """Run the desk and the analyser of a hospital until SIGTERM."""
+    site = hospital.site
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     desk_file, analyser_file = folder / "desk.jsonl", folder / "analyser.jsonl"
-    hospital = Hospital(site, rng)
     hospital.numbers = len(read_account(desk_file)) * 3 + len(read_account(analyser_file)) * 2
     desk_account, analyser_account = Account(desk_file), Account(analyser_file)
     office = Office("GAM", site, site, oid_of(site))
     desk = Desk(hospital, Sender(Line(host, port), desk_account, f"GAM {site}"), office, site)
     analyser = Analyser(hospital, Sender(Line(host, port), analyser_account, f"AUTOMATE {site}"))
     async with asyncio.TaskGroup() as group:
-        group.create_task(desk.work(DESK_PAUSE_S * stretch, stopping))
-        group.create_task(analyser.work(ANALYSER_PAUSE_S * stretch, stopping))
+        group.create_task(desk.work(DESK_PAUSE_S * stretch, stopping, folder / QUIET_FILE))
+        group.create_task(analyser.work(ANALYSER_PAUSE_S * stretch, stopping, folder / QUIET_FILE))
     desk_account.close()
     analyser_account.close()
 
@@ -242,10 +250,12 @@ def main() -> None:
     arguments.add_argument("--folder", required=True, type=Path)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--stretch", type=float, default=1.0)
+    arguments.add_argument("--stays", type=int, default=STAYS_AT_START)
     given = arguments.parse_args()
     host, _, port = given.mllp.rpartition(":")
     rng = Random(f"{given.seed}:{given.site}")  # noqa: S311 - invented people, not secrets
-    asyncio.run(feed(given.site, host, int(port), given.folder, rng, given.stretch))
+    hospital = Hospital(given.site, rng, stays_at_start=given.stays)
+    asyncio.run(feed(hospital, host, int(port), given.folder, given.stretch))
 
 
 if __name__ == "__main__":

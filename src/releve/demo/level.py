@@ -46,6 +46,10 @@ class Levelling:
 
     async def missing(self) -> str:
         """Return the first thing that is not level yet, as a sentence; "" when everything is."""
+        for place in self._places:
+            silent = [entry.sent.control_id for entry in _entries(place) if not entry.code]
+            if silent:
+                return f"{place.id}: {len(silent)} without an answer ({silent[0]} …)"
         heads = {place.id: log_heads(place.folder) for place in self._places}
         own = {channel: seq for id_, held in heads.items() for channel, seq in held.items() if channel[0] == id_}
         for id_, held in heads.items():

@@ -41,7 +41,10 @@ class Bed(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """A stay of a person: the visit number (PV1-19), the administrative number (PID-18), class and place."""
+    """A stay of a person: the visit number (PV1-19), the administrative number (PID-18), class and place.
+
+    Both numbers are of the authority that knows the person, whoever writes a message about the stay.
+    """
 
     person: Person
     visit: str
@@ -106,7 +109,7 @@ def adt(
     structure = {"A04": "A01", "A08": "A01"}.get(event, event)
     lines = [_msh(office, receiver, f"ADT^{event}^ADT_{structure}", control_id, at)]
     lines.append(f"EVN||{stamp(at)}||||{stamp(at)}|{office.facility}")
-    lines += [_pid(office, stay.person, stay.file), _pv1(office, stay, stamp(at) if event == "A03" else "")]
+    lines += [_pid(stay.person, stay.file), _pv1(office, stay, stamp(at) if event == "A03" else "")]
     if movement:
         ward = f"{stay.bed.ward}^^^^^^UF^^^{stay.bed.ward}"
         lines.append(f"ZBE|{movement}^{office.namespace}^{office.oid}^ISO|{stamp(at)}||INSERT|N||{ward}|{ward}|HMS")
@@ -114,7 +117,7 @@ def adt(
         person_fact(stay.person),
         Fact(
             "stay",
-            f"urn:oid:{office.oid}|{stay.visit}",
+            f"urn:oid:{stay.person.oid}|{stay.visit}",
             {"status": status, "place": "/".join(stay.bed), "patient": person_key(stay.person)},
         ),
     ]
@@ -136,7 +139,7 @@ def oru(
     status = results[0].status
     lines = [
         _msh(office, receiver, "ORU^R01^ORU_R01", control_id, at),
-        _pid(office, stay.person, stay.file),
+        _pid(stay.person, stay.file),
         _pv1(office, stay, ""),
         f"ORC|RE||{order}||CM",
         f"OBR|1||{order}|24323-8^Bilan biologique^LN|||{stamp(at)}|||||||||||||||{stamp(at)}||LAB|{status}",
@@ -191,16 +194,16 @@ def _msh(office: Office, receiver: tuple[str, str], type_: str, control_id: str,
     )
 
 
-def _pid(office: Office, person: Person, file: str) -> str:
+def _pid(person: Person, file: str) -> str:
     name = f"{person.family}^{person.given}^^^^^L~{person.family}^{person.given}^^^^^D"
     number = f"{person.ipp}^^^{person.namespace}&{person.oid}&ISO^PI"
-    visit_file = f"{file}^^^{office.namespace}&{office.oid}&ISO^AN"
+    visit_file = f"{file}^^^{person.namespace}&{person.oid}&ISO^AN"
     return f"PID|1||{number}||{name}||{person.birth_date}|{person.sex}||||||||||{visit_file}||||||||||||||PROV"
 
 
 def _pv1(office: Office, stay: Stay, left_at: str) -> str:
     place = f"{stay.bed.ward}^{stay.bed.room}^{stay.bed.bed}^{office.facility}"
-    visit = f"{stay.visit}^^^{office.namespace}&{office.oid}&ISO^VN"
+    visit = f"{stay.visit}^^^{stay.person.namespace}&{stay.person.oid}&ISO^VN"
     return f"PV1|1|{stay.class_}|{place}|{'|' * 15}{visit}{'|' * 25}{stay.admitted_at}|{left_at}"
 
 

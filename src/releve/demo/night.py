@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 
 from releve.demo.centre.__main__ import PROGRAMMES
-from releve.demo.checker import Centre, check, read_centre
+from releve.demo.checker import READ_ALL_HOSPITALS_MAX, SAMPLED_PEOPLE, Centre, check, read_centre
 from releve.demo.hospitals import HOSPITALS
 from releve.demo.level import Levelling
 from releve.demo.nurse import Nurse, Watch, reads_of
@@ -62,13 +62,13 @@ SHORT = Hours(3.0, 7.0, 2.0, 0.3, 0.5, 5.5, 1.5, 1.0, 0.15, haste=6.0)
 #: A node that has not opened its doors by then does not open them.
 NODE_READY_S = 60.0
 _NODE_READY_EACH_S = 3.0
-#: Senders have so long for their last answers, and all for the catch-up; beyond it the verdict names what is missing.
-LAST_ANSWERS_S = 30.0
+#: Senders have so long for their last answers and all for the catch-up; beyond it the verdict names what is missing.
 LEVEL_S = 120.0
 _LOOK_PAUSE_S = 0.05
 _WATCH_PAUSE_S = 0.7
 #: Before the last report every node looks at the centre's services once more.
 _LOOKS_OF_A_NODE = 2
+_LOOKS_S_MAX = 10.0
 #: People who nobody knows come to so many hospitals.
 UNKNOWN_AT = 3
 
@@ -189,11 +189,8 @@ class Night:
         self._phase("after")
         await asyncio.sleep(self._hours.after_s)
         self._view.tell("catching_up")
-        async with asyncio.TaskGroup() as group:
-            for ward in stage.wards:
-                group.create_task(asyncio.to_thread(ward.feeder.stop, LAST_ANSWERS_S))
-        for name in ("record", "laboratory"):
-            await asyncio.to_thread(self._quiet, stage, name)
+        for path in stage.quiet_files():
+            path.touch()
 
     async def _judge(self, stage: Stage, estate: Estate, nurses: Sequence[Nurse], reporter: Reporter) -> Verdict:
         """Wait until everybody is level, write the second report, and let the checker look."""
@@ -204,7 +201,7 @@ class Night:
             self._view.tell("not_level", s=LEVEL_S, what=what)
         else:
             self._view.tell("level", s=time.monotonic() - began)
-        await asyncio.sleep(_LOOKS_OF_A_NODE * PROBE_EVERY_S * stage.stretch)
+        await asyncio.sleep(min(_LOOKS_OF_A_NODE * PROBE_EVERY_S * stage.crowd, _LOOKS_S_MAX))
         self._view.tell("report", **await reporter.write())
         self._ending.set()
         self._phase("verdict")
@@ -228,6 +225,7 @@ class Night:
             reports=reporter.paths,
             cut_s=self._back_at - self._cut_at,
             night_s=self._view.elapsed_s,
+            sampled_people=SAMPLED_PEOPLE if len(hospitals) > READ_ALL_HOSPITALS_MAX else 0,
             folder=str(stage.folder),
         )
 
@@ -314,10 +312,6 @@ class Night:
                 raise Refused("demo.hub", f"A hub did not open: {stage.hub_b.said().strip()}")
             await asyncio.sleep(_LOOK_PAUSE_S)
 
-    def _quiet(self, stage: Stage, name: str) -> None:
-        """Tell a sender of the centre to invent nothing more and to finish what it sends."""
-        (stage.room.path / "run" / f"{name}.quiet").touch()
-
     def _on_step(self, happened: Happened) -> None:
         view = self._view
         if happened.unit in view.services:
@@ -338,7 +332,7 @@ class Night:
         self._view.phase(name)
 
     def _read_pause_s(self, stage: Stage) -> float:
-        return self._hours.read_pause_s * stage.stretch
+        return self._hours.read_pause_s * stage.crowd
 
     def _nurse(self, stage: Stage, ward: Ward) -> Nurse:
         site = ward.hospital.id

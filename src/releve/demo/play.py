@@ -97,7 +97,9 @@ def _show(verdict: Verdict, choice: Choice, console: Console, lang: Lang) -> Non
 
 
 async def _keep(stage: Stage, view: View) -> None:
-    """Leave everything running until Ctrl-C or SIGTERM."""
+    """Leave everything running, the feeds too, until Ctrl-C or SIGTERM."""
+    for path in stage.quiet_files():
+        path.unlink(missing_ok=True)
     urls = " ".join(ward.url for ward in stage.wards)
     view.tell("kept_running", urls=urls, user=DOCTOR, password=stage.wards[0].password)
     stopping = asyncio.Event()

@@ -14,6 +14,7 @@ from releve.demo.centre.__main__ import PROGRAMMES, pid_file
 from releve.demo.centre.room import Room
 from releve.demo.checker import Place
 from releve.demo.estate import PLACES, write_estate
+from releve.demo.feeder import QUIET_FILE, STAYS_AT_START
 from releve.demo.hospitals import Hospital
 from releve.demo.plant import HOST, Group, NightLock, free_ports, module
 from releve.doors.tokens import Tokens
@@ -30,6 +31,13 @@ HUBS = ("hub-a", "hub-b")
 #: A node looks at the centre's services this often; more hospitals look more seldom, since all share one machine here.
 PROBE_EVERY_S = 1.5
 _HOSPITALS_AT_FULL_PACE = 4
+#: Every message is copied to every hospital, so work grows with the square of their number, and with more of them each
+#: one writes less, more than in proportion.
+_PACE_POWER = 1.5
+#: Above so many hospitals each begins with half as many patients: all of them are told to all.
+_HOSPITALS_FULL = 8
+#: The record application and the laboratory each write one message to each hospital in this time.
+_CENTRE_PAUSE_S = 1.5
 #: A feed that is silent for so long is late; in a real hospital it is five minutes.
 _FEED_LATE_S = 20
 
@@ -55,7 +63,10 @@ class Ward:
 
 @dataclass
 class Stage:
-    """Everything that stands ready before the first process is started."""
+    """Everything that stands ready before the first process is started.
+
+    crowd  1 for as many hospitals as one machine plays at full pace; more are slower by this
+    """
 
     folder: Path
     seed: int
@@ -64,7 +75,7 @@ class Stage:
     room: Room
     wards: list[Ward]
     hub_b: Group
-    stretch: float
+    crowd: float
     hub_urls: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -85,6 +96,10 @@ class Stage:
     def centre_groups(self) -> list[Path]:
         """The process groups of the centre, hub A among them."""
         return [pid_file(self.room, name) for name in PROGRAMMES]
+
+    def quiet_files(self) -> list[Path]:
+        """The files that, while they are there, keep every sender from inventing anything new."""
+        return [self.room.quiet, *(self.folder / "accounts" / ward.hospital.id / QUIET_FILE for ward in self.wards)]
 
     def neighbours_of(self, ward: Ward) -> list[Ward]:
         """Return the next hospital in the list, where this one's people may sign in too."""
@@ -126,8 +141,10 @@ def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int, haste: flo
     numbers = free_ports(len(names) + 2 * len(hospitals))
     ports = dict(zip(names, numbers, strict=False))
     doors = iter(numbers[len(names) :])
-    stretch = max(1.0, len(hospitals) / _HOSPITALS_AT_FULL_PACE)
-    wards = [_ward(folder, hospital, next(doors), next(doors), seed, stretch) for hospital in hospitals]
+    crowd = max(1.0, len(hospitals) / _HOSPITALS_AT_FULL_PACE)
+    stays = STAYS_AT_START if len(hospitals) <= _HOSPITALS_FULL else STAYS_AT_START // 2
+    feeds = ("--seed", str(seed), "--stretch", f"{crowd**_PACE_POWER:g}", "--stays", str(stays))
+    wards = [_ward(folder, hospital, next(doors), next(doors), feeds) for hospital in hospitals]
     room = Room(
         folder=str(folder / "centre"),
         seed=seed,
@@ -136,8 +153,9 @@ def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int, haste: flo
         secrets={name: secrets.token_urlsafe(18) for name in PROGRAMMES},
         hub=str(folder / HUBS[0]),
         lock=str(lock.path),
-        pace_s=1.5 * stretch,
+        pace_s=_CENTRE_PAUSE_S * crowd**_PACE_POWER,
         haste=haste,
+        stays_at_start=stays,
     )
     hub_b = Group(
         HUBS[1],
@@ -145,7 +163,7 @@ def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int, haste: flo
         folder / "logs" / "hub-b.log",
         ready="ready ",
     )
-    stage = Stage(folder, seed, lock, ports, room, wards, hub_b, stretch)
+    stage = Stage(folder, seed, lock, ports, room, wards, hub_b, crowd)
     room.path.mkdir()
     stage.room_file.touch(mode=0o600)
     stage.room_file.write_bytes(msgspec.json.encode(room))
@@ -159,14 +177,14 @@ def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int, haste: flo
     return stage
 
 
-def _ward(folder: Path, hospital: Hospital, http: int, mllp: int, seed: int, stretch: float) -> Ward:
+def _ward(folder: Path, hospital: Hospital, http: int, mllp: int, feeds: Sequence[str]) -> Ward:
     home, logs = folder / "nodes" / hospital.id, folder / "logs"
     node = Group(hospital.id, module("releve.cli", "run", str(home)), logs / f"{hospital.id}.log", ready="ready ")
     feeder = Group(
         f"{hospital.id} feeds",
         module(
             "releve.demo.feeder",
-            *("--site", hospital.id, "--mllp", f"{HOST}:{mllp}", "--seed", str(seed), "--stretch", f"{stretch:g}"),
+            *("--site", hospital.id, "--mllp", f"{HOST}:{mllp}", *feeds),
             *("--folder", str(folder / "accounts" / hospital.id)),
         ),
         logs / f"{hospital.id}-feeds.log",
@@ -185,9 +203,9 @@ def _equip(stage: Stage, ward: Ward) -> None:
         http=f"{HOST}:{ward.http}",
         mllp=f"{HOST}:{ward.mllp}",
     )
-    lines = [path.read_text("utf-8"), "[watch]", f"probe_every_s = {PROBE_EVERY_S * stage.stretch:g}", ""]
+    lines = [path.read_text("utf-8"), "[watch]", f"probe_every_s = {PROBE_EVERY_S * stage.crowd:g}", ""]
     for sender, name in ((f"AUTOMATE|{hospital.id}", "Automate du laboratoire"), (f"GAM|{hospital.id}", "Admissions")):
-        late_s = _FEED_LATE_S * stage.stretch
+        late_s = _FEED_LATE_S * stage.crowd**_PACE_POWER
         lines += ["[[feed]]", f'sender = "{sender}"', f'name = "{name}"', f"late_after_s = {late_s:g}", ""]
     for place in PLACES:
         if place.kind == "service":

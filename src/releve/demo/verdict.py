@@ -8,6 +8,8 @@ import msgspec
 
 #: The verdict names so many of each kind of loss; more would only say the same.
 NAMED_MAX = 10
+#: With many hospitals each one's facts are read at so many other nodes.
+SAMPLED_NODES = 3
 
 
 class Reads(msgspec.Struct):
@@ -80,7 +82,10 @@ class Restart(msgspec.Struct):
 
 
 class Verdict(msgspec.Struct):
-    """Everything that the checker found."""
+    """Everything that the checker found.
+
+    sampled_people  with many hospitals: of so many people each the facts were read at others by FHIR; 0 for all of them
+    """
 
     seed: int
     hospitals: list[HospitalVerdict]
@@ -88,7 +93,7 @@ class Verdict(msgspec.Struct):
     reports: list[str]
     cut_s: float
     night_s: float
-    sampled: str = ""
+    sampled_people: int = 0
     folder: str = ""
 
     @property
@@ -203,7 +208,14 @@ def _after(verdict: Verdict, french: bool) -> list[str]:
         if french
         else f"Centre away for {verdict.cut_s:.0f} s; night of {verdict.night_s:.0f} s, seed {verdict.seed}."
     )
-    return lines + ([verdict.sampled] if verdict.sampled else [])
+    if verdict.sampled_people:
+        people, nodes = verdict.sampled_people, SAMPLED_NODES
+        lines.append(
+            f"Journaux et relais comparés en entier ; par FHIR, {people} personnes par hôpital sur {nodes} autres nœuds."
+            if french
+            else f"Logs and hubs compared in full; by FHIR, {people} people of each hospital at {nodes} other nodes."
+        )
+    return lines
 
 
 def _faults(hospitals: Sequence[HospitalVerdict], french: bool) -> list[str]:

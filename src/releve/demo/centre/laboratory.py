@@ -64,9 +64,9 @@ class Laboratory:
         await sender.send_again(entry for entry in before if not entry.code)
         rng = room.rng(f"laboratory {hospital} {len(before)}")
         number = len(before)
-        while not room.is_quiet("laboratory"):
+        while True:
             await asyncio.sleep(room.pace_s)
-            stays = await self._worklist(hospital)
+            stays = [] if room.quiet.exists() else await self._worklist(hospital)
             if not stays:
                 continue
             number += 1

@@ -35,7 +35,6 @@ CREATE TABLE IF NOT EXISTS result (
 CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, patient TEXT, text TEXT, control_id TEXT);
 CREATE TABLE IF NOT EXISTS booking (visit TEXT PRIMARY KEY, hospital TEXT, status TEXT, stay TEXT);
 """
-_QUIET_LOOK_S = 0.3
 #: The patients whom the record application booked into a hospital: the laboratory reads its worklist the same way.
 SQL_WORKLIST = "SELECT stay FROM booking WHERE status = 'in-progress' AND hospital = ?"
 
@@ -160,7 +159,7 @@ async def _book(room: Room, hospital: str, database: Client, stopping: asyncio.E
     before = read_account(path)
     sender = Sender(Line(host, port), Account(path), "DPI")
     await sender.send_again(entry for entry in before if not entry.code)
-    house = Hospital(hospital, room.rng(f"record {hospital} {len(before)}"), BOOKED_WARDS)
+    house = Hospital(hospital, room.rng(f"record {hospital} {len(before)}"), BOOKED_WARDS, room.stays_at_start)
     house.numbers = len(before) * 3
     for (text,) in await database.query(bound(SQL_WORKLIST, hospital)):
         stay = msgspec.json.decode(text or "", type=Stay)
@@ -175,13 +174,7 @@ async def _book(room: Room, hospital: str, database: Client, stopping: asyncio.E
         await database.query(";\n".join((booked, known)))
 
     desk = Desk(house, sender, OFFICE, f"G{hospital}", remember)
-    await desk.work(room.pace_s, stopping)
-
-
-async def _watch_quiet(room: Room, stopping: asyncio.Event) -> None:
-    while not room.is_quiet("record"):  # noqa: ASYNC110 - a file of another process, not an event of this one
-        await asyncio.sleep(_QUIET_LOOK_S)
-    stopping.set()
+    await desk.work(room.pace_s, stopping, room.quiet)
 
 
 async def _check(room: Room) -> Client:
@@ -202,7 +195,6 @@ async def _serve(room: Room, database: object, opened: Callable[[], None]) -> No
     server = await listen(HOST, room.ports["record"], application.take)
     opened()
     async with server, asyncio.TaskGroup() as group:
-        group.create_task(_watch_quiet(room, stopping))
         for hospital in room.hospitals:
             group.create_task(_book(room, hospital, database, stopping))
         await server.serve_forever()

@@ -45,15 +45,17 @@ class Room(msgspec.Struct, frozen=True):
     lock: str
     pace_s: float
     haste: float = 1.0
+    stays_at_start: int = 6
 
     @property
     def path(self) -> Path:
         """The folder as a path."""
         return Path(self.folder)
 
-    def is_quiet(self, program: str) -> bool:
-        """True when the night wants this sender to invent nothing more."""
-        return (self.path / "run" / f"{program}.quiet").exists()
+    @property
+    def quiet(self) -> Path:
+        """The file that tells the centre's senders to invent nothing as long as it is there."""
+        return self.path / "quiet"
 
     def rng(self, program: str) -> Random:
         """Return the random source of a program."""
