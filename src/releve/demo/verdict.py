@@ -211,7 +211,7 @@ def _after(verdict: Verdict, french: bool) -> list[str]:
     if verdict.sampled_people:
         people, nodes = verdict.sampled_people, SAMPLED_NODES
         lines.append(
-            f"Journaux et relais comparés en entier ; par FHIR, {people} personnes par hôpital sur {nodes} autres nœuds."
+            f"Journaux et relais comparés en entier ; par FHIR, {people} personnes par hôpital, {nodes} autres nœuds."
             if french
             else f"Logs and hubs compared in full; by FHIR, {people} people of each hospital at {nodes} other nodes."
         )

@@ -125,13 +125,14 @@ async def _tell_hubs(config: Config, replica: Replica) -> None:
 
 
 def _hub_state(link: LinkState, since: _Since, now: Instant) -> HubState:
+    alerts = [alert for alert in link.alerts if alert.is_open]  # closed ones tell what was, not what is
     if not link.is_connected:
         state = "down"
-    elif link.alerts:
+    elif alerts:
         state = "degraded"
     elif link.owed or link.behind:
         state = "returning"
     else:
         state = "normal"
-    reason = "; ".join(alert.sentence for alert in link.alerts) or link.reason
+    reason = "; ".join(alert.sentence for alert in alerts) or link.reason
     return HubState(link.hub, state, since.of(link.hub, state, now), now, link.owed, link.last_exchange_at, reason)
