@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -17,6 +18,7 @@ HOST = "127.0.0.1"
 #: A group that was told to stop and has not gone by then is killed, and the night says so.
 STOP_TIMEOUT_S = 15.0
 _LOOK_PAUSE_S = 0.02
+_PR_SET_PDEATHSIG = 1
 
 
 def free_ports(count: int) -> list[int]:
@@ -58,13 +60,18 @@ class Group:
         self._log_start = 0
 
     def start(self) -> None:
-        """Start the program; what it says goes to its log."""
+        """Start the program; what it says goes to its log. It dies with the thread that starts it."""
         assert self._process is None or self._process.poll() is not None, f"{self.name} runs already"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
-                self._argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                preexec_fn=_die_with_starter,
             )
 
     def is_alive(self) -> bool:
@@ -102,6 +109,15 @@ class Group:
             return False
         kill_group(self._process.pid)  # a child that outlived its parent would keep a port
         return True
+
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _die_with_starter() -> None:
+    """Ask the kernel to kill the program when the night dies, however that happens."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kill_group(pid: int) -> None:
