@@ -161,6 +161,11 @@ class Scene:
             self._archive = Archive(self.folder, origin=self.origin)
         return self._archive
 
+    def restart_archive(self) -> None:
+        """Forget what the archive holds in memory."""
+        self.archive.close()
+        self._archive = None
+
     def fold(self) -> Views:
         self.archive.fold_all()
         return self.views

@@ -7,7 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from record.scene import NINE, SECOND, Scene, merge, movement, named, patient, record_of, result, stay
+from record.scene import (
+    NINE,
+    SECOND,
+    Scene,
+    ipp,
+    mention,
+    merge,
+    movement,
+    named,
+    patient,
+    patient_id,
+    record_of,
+    result,
+    stay,
+    stay_id,
+)
 from releve.errors import WrongUse
 from releve.record import Archive, rebuild, verify_views
 from releve.record.schema import VIEWS_FILE
@@ -100,3 +115,22 @@ def test_views_of_a_node_are_rebuilt_for_that_node(folder: Path) -> None:
     assert archive.fold_new() == 0
     archive.close()
     assert verify_views(folder).is_clean
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7])
+def test_how_the_events_were_cut_into_batches_leaves_no_trace(tmp_path: Path, batch: int) -> None:
+    """A stay that only results spoke of is in memory for one batch and read from its row in the next."""
+    scene = Scene(tmp_path / "node")
+    for n in range(9):
+        number = str(n % 2)
+        scene.tell(
+            mention("Patient", patient_id(number), NINE + n * SECOND, patient_id(number), identifier=[ipp(number)]),
+            mention("Encounter", stay_id(number), NINE + n * SECOND, patient_id(number), status="in-progress"),
+            result(f"r{n}", number, n),
+        )
+        if n % 3 == 2:
+            scene.restart_archive()
+        while scene.archive.fold_new(batch):
+            pass
+    scene.close()
+    assert verify_views(tmp_path / "node").sentences() == []

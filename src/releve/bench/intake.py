@@ -25,7 +25,8 @@ from releve.log import Ledger
 from releve.record import Views
 
 CONNECTIONS = 16
-_PATIENTS = 20_000
+#: People spoken of in a day: a hospital of 500 beds sees 600 a day and has results of some weeks coming in.
+_PATIENTS = 2000
 _WARM_UP = 500
 _FOLD_WAIT_S = 120.0
 _RIVAL_SHARE = 20  # python-hl7 is slow: it gets a twentieth of the messages, its rate is per second all the same

@@ -18,6 +18,7 @@ SQL_CHANNEL = (
 )
 SQL_HEADS = "SELECT origin, epoch, channel, max(seq) FROM event GROUP BY origin, epoch, channel"
 SQL_HEAD = "SELECT seq, hash FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1"
+SQL_EPOCH = "SELECT max(epoch) FROM event WHERE origin = ?"
 SQL_BLOB = "SELECT bytes FROM blob WHERE sha256 = ?"
 SQL_LAST = "SELECT coalesce(max(pos), 0) FROM event"
 SQL_FIRST_ORIGIN = "SELECT origin FROM origin ORDER BY known_since, origin LIMIT 1"
@@ -60,6 +61,10 @@ class Ledger:
         """Return (seq, hash) of a channel's last event; (0, b"") of an empty one."""
         row = self._db.execute(SQL_HEAD, (origin, epoch, channel)).fetchone()
         return (row[0], row[1]) if row else (0, b"")
+
+    def epoch_of(self, origin: str) -> int:
+        """Return the latest epoch of which an origin's events are here; 1 when there are none."""
+        return self._db.execute(SQL_EPOCH, (origin,)).fetchone()[0] or 1
 
     def last_pos(self) -> int:
         """Return the position of the last event kept; 0 of an empty log."""

@@ -23,7 +23,7 @@ from releve.log import Ledger
 from releve.node.folder import HUBS_FILE, SERVICES_FILE, signing_key, write_state
 from releve.node.supervisor import Doors, Ready
 from releve.node.watch import ServiceWatch
-from releve.node.writeback import Debt, start_write_backs
+from releve.node.writeback import Debt, debts_of, start_write_backs
 from releve.record import Views
 from releve.recovery.probe import probe
 from releve.replica.access import HubAccess, read_accesses
@@ -49,12 +49,12 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
 async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None:
     inner, ledger = AppendClient(config.folder), Ledger(config.folder)
     public_key = signing_key(config.folder).public_key().public_bytes_raw()
-    epoch = max((epoch for origin, epoch, _ in ledger.heads() if origin == config.site_id), default=1)
+    epoch = ledger.epoch_of(config.site_id)
     replica = Replica(
         accesses, config.site_id, public_key, ledger, inner.append_remote, epoch=epoch, folder=config.folder
     )
     views = Views(config.folder)
-    debts = {target.name: Debt(target, config, views, ledger) for target in config.writebacks}
+    debts = debts_of(config, views, ledger)
     ready()
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -120,6 +121,9 @@ class Supervisor:
         """Start every post in order, call announce once all are open, watch them; returns the exit code."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        # What is imported by now lives as long as the node: the posts share its pages and no collection walks it again.
+        gc.collect()
+        gc.freeze()
         try:
             for post in self._posts:
                 self._start(post)
@@ -174,12 +178,20 @@ class Supervisor:
             "post fell, starting it again",
             extra={"code": "node.post-fell", "post": post.name, "status": status, "pause_s": post.pause_s},
         )
-        time.sleep(post.pause_s)
+        self._pause(post.pause_s)
+        if self._stopping:
+            return
         try:
             self._start(post)
         except ReleveError as refusal:
-            # The other posts go on: a node that can still be read is better than none.
+            # The other posts go on: a node that can still be read is better than none. This one has ended by itself, is
+            # noticed like one that fell, and is tried again.
             _log.error("post refused to start", extra={"code": refusal.code, "post": post.name})
+
+    def _pause(self, pause_s: float) -> None:
+        until = time.monotonic() + pause_s
+        while not self._stopping and time.monotonic() < until:
+            time.sleep(0.05)
 
     def _end(self) -> None:
         for post in reversed(self._posts):

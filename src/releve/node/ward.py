@@ -27,6 +27,7 @@ from releve.log.audit import AuditTrail
 from releve.node.desk import server_tls
 from releve.node.folder import HUBS_FILE, SERVICES_FILE
 from releve.node.supervisor import Doors, Ready
+from releve.node.writeback import debts_of
 from releve.record import Views
 from releve.screen import Screen, ServiceState, Site
 from releve.ward import Accounts, Looked, ward_routes
@@ -46,19 +47,24 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
     tls = server_tls(config.http.tls, "http")
     audit = AuditTrail(config.folder)
     accounts = Accounts(config.folder)
+    looked = Looked(config.folder)
+    looked.forget(wall_us())
     views = Views(config.folder)
     ledger = Ledger(config.folder)
     try:
-        app = application(config, views, ledger, accounts, audit)
+        app = application(config, views, ledger, accounts, audit, looked)
         _Server(_settings(app, tls, config), ready).run(sockets=[doors.http])
     finally:
         accounts.close()
+        looked.close()
         views.close()
         ledger.close()
         audit.close()
 
 
-def application(config: Config, views: Views, ledger: Ledger, accounts: Accounts, audit: AuditTrail) -> Starlette:
+def application(
+    config: Config, views: Views, ledger: Ledger, accounts: Accounts, audit: AuditTrail, looked: Looked
+) -> Starlette:
     """Return the node's whole HTTP side."""
     inner = AppendClient(config.folder)
     services = StateFile(config.folder / SERVICES_FILE, list[ServiceState])
@@ -75,6 +81,8 @@ def application(config: Config, views: Views, ledger: Ledger, accounts: Accounts
         is_secure=config.http.tls is not None,
     )
 
+    debts = debts_of(config, views, ledger)
+
     async def decide(decision: Decision) -> None:
         await inner.append(_decision_draft(decision))
 
@@ -86,7 +94,8 @@ def application(config: Config, views: Views, ledger: Ledger, accounts: Accounts
             append=inner.append,
             accounts=accounts,
             audit=audit,
-            looked=Looked(config.folder),
+            looked=looked,
+            epoch=ledger.epoch_of(config.site_id),
             sender_names={rule.sender: rule.name for rule in config.feeds},
         ),
         *board_routes(
@@ -98,6 +107,7 @@ def application(config: Config, views: Views, ledger: Ledger, accounts: Accounts
             reports_folder=config.folder / "reports",
             log_position=ledger.last_pos,
             decide=decide,
+            owed_count=lambda name: debts[name].count(),
         ),
         *fhir_routes(
             views,
@@ -110,7 +120,7 @@ def application(config: Config, views: Views, ledger: Ledger, accounts: Accounts
             blob=ledger.blob,
         ),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers=screen.error_pages())
 
 
 class StateFile:

@@ -12,8 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from releve.clock import Instant
+from releve.estate import Bilingual
 from releve.recovery.probe import Reading
 from releve.screen.degraded import DEGRADED, DOWN, NORMAL, RETURNING, ServiceState
+from releve.sitrep.wording import seen
+
+NOTHING_SEEN = Bilingual("", "")
 
 ILL_READINGS = 2
 SLOW_READINGS = 3
@@ -30,7 +34,7 @@ class ServiceWatch:
     state_name: str = NORMAL
     since: Instant = 0
     checked_at: Instant = 0
-    reason: str = ""
+    reason: Bilingual = NOTHING_SEEN
     ill: int = 0
     slow: int = 0
 
@@ -40,7 +44,7 @@ class ServiceWatch:
         owed  what this node still has to give the service; it is not normal again before it has it
         """
         self.checked_at = reading.at
-        self.reason = reading.detail
+        self.reason = seen(reading.state, reading.detail)
         if not reading.ok:
             self.ill += 1
             self.slow = 0
@@ -64,8 +68,9 @@ class ServiceWatch:
             self.state_name,
             self.since,
             self.checked_at,
-            self.reason,
+            self.reason.en,
             self.is_central,
+            reason_fr=self.reason.fr,
         )
 
     def _become(self, name: str, at: Instant) -> None:

@@ -64,6 +64,7 @@ class Debt:
     def count(self) -> int:
         """Return how many events are owed, refused ones included; 0 while the views are being rebuilt."""
         try:
+            self.owed(1)  # moves the mark up to the oldest that is not settled
             owed = self._views.owed_count(
                 self._target.name,
                 after_pos=self._settled_pos,
@@ -103,6 +104,11 @@ async def write_back(target: WriteBack, debt: Debt, append: Append) -> None:
         random=random.random,
         pace=Pace(messages_per_s=target.messages_per_s),
     )
+
+
+def debts_of(config: Config, views: Views, ledger: Ledger) -> dict[str, Debt]:
+    """Return what is owed to each destination, by its name."""
+    return {target.name: Debt(target, config, views, ledger) for target in config.writebacks}
 
 
 def start_write_backs(config: Config, debts: dict[str, Debt], append: Append) -> list[asyncio.Task[None]]:

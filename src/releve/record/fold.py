@@ -190,7 +190,8 @@ def encode_state(state: State, above: object = None) -> bytes | None:
     if state.stated is None and not above:
         return None
     stated = None if state.stated is None else sorted(state.stated)
-    return orjson.dumps([stated, state.mentions, above], default=list)  # default: orjson knows no named tuples
+    # Nothing above is written one way, whether it was never asked for or read back as an empty list.
+    return orjson.dumps([stated, state.mentions, above or None], default=list)  # orjson knows no named tuples
 
 
 def decode_state(doc: Document, raw: bytes, last: Place, encoded: bytes | None) -> tuple[State, Any]:

@@ -20,7 +20,8 @@ class ServiceState(msgspec.Struct, frozen=True):
     state       "normal", "degraded", "down" or "returning"
     since       when this state began, microseconds
     checked_at  when it was measured last
-    reason      what was measured, for staff: "no answer on port 2575"
+    reason      what was measured, for staff, in English: "no answer on port 2575"
+    reason_fr   the same in French; empty falls back to reason
     is_central  at the hosting centre: its loss raises the banner
     heard_at    when data came from it last; 0 when it gives none or that is not known
     set_by      the person who overrode the measure, for a limited time; empty for a measured state
@@ -35,6 +36,11 @@ class ServiceState(msgspec.Struct, frozen=True):
     is_central: bool = False
     heard_at: Instant = 0
     set_by: str = ""
+    reason_fr: str = ""
+
+    def reason_in(self, lang: str) -> str:
+        """Return what was measured, in "fr" or "en"."""
+        return self.reason_fr if lang == "fr" and self.reason_fr else self.reason
 
 
 class Degraded(msgspec.Struct, frozen=True):
