@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -402,3 +403,11 @@ def test_ids_of_any_shape_come_back_as_they_were(scene: Scene) -> None:
         stored = scene.fold().resource("Observation", id_)
         assert stored is not None
         assert stored.id == id_
+
+
+def test_the_decimals_of_a_laboratory_are_shown_as_it_wrote_them(scene: Scene) -> None:
+    exact = result("r", "1", 0).content.replace(b'"value":0', b'"value":4.10')
+    scene.tell(patient("1"), msgspec.structs.replace(result("r", "1", 0), content=exact))
+    chart = chart_of(scene, "1")
+    (point,) = chart.results[0].points
+    assert (point.value, point.number) == ("4.10", 4.1)

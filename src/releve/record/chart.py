@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 
 from releve.record import band
 from releve.record.band import concept_text
@@ -36,6 +36,29 @@ class Source(NamedTuple):
     heard_at: int
     origin: str
     sender: str
+
+
+class _Exact(float):
+    """A number that remembers how the laboratory wrote it: 4.10 says more than 4.1."""
+
+    _text: str
+
+    def __new__(cls, text: str) -> _Exact:
+        number = super().__new__(cls, text)
+        number._text = text
+        return number
+
+    def __str__(self) -> str:
+        return self._text
+
+
+_decoder = msgspec.json.Decoder(float_hook=_Exact)
+
+
+def decode_result(json: bytes) -> Document:
+    """Return an Observation whose decimals are shown as they were written."""
+    doc: Document = _decoder.decode(json)
+    return doc
 
 
 class Reading(NamedTuple):
@@ -171,7 +194,7 @@ def earlier(rows: Iterable[tuple[int, int, bytes]]) -> list[Earlier]:
     """Return what earlier versions (n, heard_at, json), newest first, said."""
     found = []
     for n, heard_at, json in rows:
-        doc = orjson.loads(json)
+        doc = decode_result(json)
         value = reading(doc)
         found.append(Earlier(n, value.text, value.unit, text(doc, "status"), heard_at))
     return found[:EARLIER_MAX]

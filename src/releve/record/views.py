@@ -446,7 +446,7 @@ def _points(
     points = []
     for patient_id, row in rows[:results_max]:
         key, id_, at, version, json, _, heard_at, origin, sender = row
-        doc: Document = orjson.loads(json)
+        doc = chart.decode_result(json)
         before: list[Earlier] = []
         if version > 1:
             before = chart.earlier(db.execute(SQL_EARLIER, (key, chart.EARLIER_MAX)))
