@@ -224,7 +224,7 @@ def test_whichever_write_fails_nothing_is_kept_of_what_was_refused(
     log._db = failing  # type: ignore[assignment]  # stands in for a disk that fails at its n-th write
     kept = ["before"]
     refused: list[str] = []
-    for n in range(4):
+    for n in range(12):
         text = f"note {n}"
         try:
             log.append_now(draft(text))
@@ -409,3 +409,25 @@ def test_any_bytes_are_an_event_or_a_value_error(data: bytes) -> None:
     for decode in (decode_event, decode_body):
         with contextlib.suppress(ValueError):
             decode(data)
+
+
+def test_whoever_takes_the_writing_over_keeps_a_round_of_arrivals_as_one_group(
+    tmp_path: Path, key: Ed25519PrivateKey
+) -> None:
+    log = Log(tmp_path, "H01", key)
+    woken: list[str] = []
+    log.hand_over(lambda: woken.append("soon"))
+    outcomes: list[object] = []
+    for n in range(5):
+        log.append(draft(f"note {n}"), outcomes.append)
+    assert (woken, outcomes) == (["soon"], [])
+    log.commit_waiting()
+    assert [outcome.seq for outcome in outcomes] == [1, 2, 3, 4, 5]  # type: ignore[attr-defined]  # receipts
+    log.append(draft("note 4"), outcomes.append)
+    log.commit_waiting()
+    assert (woken, outcomes[-1].is_duplicate) == (["soon", "soon"], True)  # type: ignore[attr-defined]  # a receipt
+    log.append(draft("last"), outcomes.append)
+    log.close()
+    events = read(tmp_path)
+    assert [event.seq for event in events if event.signature] == [5, 6]
+    assert len(events) == 6

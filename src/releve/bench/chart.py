@@ -250,7 +250,7 @@ class Flood:
         seed = 10_000
         while not self._stopping.is_set():
             seed += 1
-            frames = [frame(message) for message in Traffic(seed, self._patients).messages(2000)]
+            frames = [frame(message) for message in Traffic(seed, self._patients, after_s=seed * 1000).messages(2000)]
             self._took_s += send_on_many(self._port, frames, _FLOOD_CONNECTIONS)
             self._sent += len(frames)
 

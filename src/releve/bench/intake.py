@@ -28,6 +28,7 @@ CONNECTIONS = 16
 #: People spoken of in a day: a hospital of 500 beds sees 600 a day and has results of some weeks coming in.
 _PATIENTS = 2000
 _WARM_UP = 500
+_LATER = 0.5  # within a round the many connections come after the one
 _FOLD_WAIT_S = 120.0
 _RIVAL_SHARE = 20  # python-hl7 is slow: it gets a twentieth of the messages, its rate is per second all the same
 
@@ -73,7 +74,7 @@ def measure(folder: Path, *, messages: int = 20_000, rounds: int = 3, say: Calla
                 ledger,
                 lambda frames=frames: send_one_by_one(node.mllp_port, frames),  # type: ignore[misc]  # bound at once
             )
-            frames = _frames(1000 + number, messages)
+            frames = _frames(number + _LATER, messages)
             rates["many"] = len(frames) / _until_folded(
                 views,
                 ledger,
@@ -105,8 +106,10 @@ def _figures(taken: list[dict[str, float]], messages: int, bytes_mean: float) ->
     )
 
 
-def _frames(seed: int, count: int) -> list[bytes]:
-    return [frame(message) for message in Traffic(seed, _PATIENTS).messages(count)]
+def _frames(seed: float, count: int) -> list[bytes]:
+    """Return messages of an hour of their own: what is sent later happened later, as in a hospital."""
+    traffic = Traffic(int(seed * 10), _PATIENTS, after_s=int(seed * 2) * 500_000)
+    return [frame(message) for message in traffic.messages(count)]
 
 
 def _until_folded(views: Views, ledger: Ledger, send: Callable[[], float]) -> float:

@@ -69,14 +69,17 @@ class Traffic:
     seed      the same seed gives the same bytes
     patients  how many people the messages are about
     site      the sending facility
+    after_s   seconds of the night gone by at the first message; one message comes a second
     """
 
-    def __init__(self, seed: int, patients: int, site: str = "H01") -> None:
+    def __init__(self, seed: int, patients: int, site: str = "H01", *, after_s: int = 0) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a generator of test traffic
         self._patients = patients
         self._site = site
         self._seed = seed
         self._number = 0
+        self._after_s = after_s
+        self._visits: dict[int, int] = {}
 
     def messages(self, count: int) -> Iterator[bytes]:
         """Yield so many messages, unframed, each with its own MSH-10."""
@@ -87,6 +90,8 @@ class Traffic:
     def admission(self, patient: int, event: str = "") -> bytes:
         """Return an ADT of a patient's stay; the event is drawn when it is empty, most often an admission."""
         event = event or self._random.choices(("A01", "A02", "A08", "A03"), (6, 2, 2, 1))[0]
+        if event == "A01":
+            self._visits[patient] = self._visits.get(patient, 0) + 1
         at = self._stamp()
         ward, bed = self._random.choice(_WARDS), self._random.randrange(1, 60)
         place = f"{ward}^{100 + bed // 2:03}^{bed % 2 + 1}^{self._site}"
@@ -94,7 +99,7 @@ class Traffic:
             self._header("DPI", f"ADT^{event}^ADT_{'A01' if event != 'A03' else 'A03'}", at),
             f"EVN|{event}|{at}||||{at}",
             self._identity(patient),
-            f"PV1|1|I|{place}||||||||||||||||V{patient:08}^^^{self._site}^VN",
+            f"PV1|1|I|{place}||||||||||||||||{self._visit(patient)}^^^{self._site}^VN",
             f"ZBE|{self._number}^{self._site}|{at}||INSERT|N|{event}|^^^^^^UF^^^{ward}||M",
         ]
         return "\r".join([*lines, ""]).encode()
@@ -103,11 +108,11 @@ class Traffic:
         """Return an ORU of one panel; size is drawn when 0."""
         at = self._stamp()
         size = size or self._random.choice(_PANEL_SIZES)
-        order = f"{self._site}{self._number:09}"
+        order = f"{self._site}{self._after_s + self._number:09}"
         lines = [
             self._header("LAB", "ORU^R01^ORU_R01", at),
             f"PID|1||{patient:09}^^^APHP&1.2.250.1.999.1&ISO^PI||{self._name(patient)}",
-            f"PV1|1|I|||||||||||||||||V{patient:08}^^^{self._site}^VN",
+            f"PV1|1|I|||||||||||||||||{self._visit(patient)}^^^{self._site}^VN",
             f"ORC|RE|{order}|{order}",
             f"OBR|1|{order}|{order}|BIO^Biologie^L|||{at}|||||||||||||||{at}||LAB|F",
         ]
@@ -123,8 +128,11 @@ class Traffic:
         route = f"{application}|{self._site}|RELEVE|{self._site}"
         return f"MSH|^~\\&|{route}|{at}||{kind}|{control_id}|P|2.5|||||FRA|UNICODE UTF-8"
 
+    def _visit(self, patient: int) -> str:
+        return f"V{self._after_s}-{self._visits.get(patient, 0)}-{patient}"
+
     def _stamp(self) -> str:
-        return (NIGHT + timedelta(seconds=self._number)).strftime("%Y%m%d%H%M%S")
+        return (NIGHT + timedelta(seconds=self._after_s + self._number)).strftime("%Y%m%d%H%M%S")
 
     def _name(self, patient: int) -> str:
         return f"{_FAMILIES[patient % 14]}^{_GIVEN[patient // 14 % 16]}^^^^^L"

@@ -31,8 +31,10 @@ GROUP_EVENTS_MAX = 256
 Outcome = Receipt | ReleveError
 Done = Callable[[Outcome], None]
 
-SQL_BY_ID = "SELECT pos, seq FROM event WHERE event_id = ? AND origin = ?"
-SQL_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SQL_BY_IDS = "SELECT event_id, pos, seq FROM event WHERE origin = ? AND event_id IN"
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_MORE_ROWS = f", {_ROW}"
+SQL_INSERT = f"INSERT INTO event VALUES {_ROW}"  # noqa: S608 - a constant
 SQL_BLOB = "INSERT OR IGNORE INTO blob VALUES (?, ?)"
 SQL_KNOW = "INSERT OR IGNORE INTO origin VALUES (?, ?, ?)"
 
@@ -52,6 +54,8 @@ class _Head(msgspec.Struct):
 
 
 _Item = tuple[Draft | _Remote, Done]
+# pos, origin, epoch, channel, seq, hlc, recorded_at, kind, event_id, body, prev_hash, hash
+_Row = tuple[int, str, int, str, int, int, int, str, bytes, bytes, bytes, bytes]
 
 
 class Log:
@@ -89,12 +93,40 @@ class Log:
         except sqlite3.OperationalError as error:
             raise _unable(error) from error
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._wake: Callable[[], None] | None = None
+        self._is_woken = False
         self._thread = threading.Thread(target=self._write_groups, name="log-writer", daemon=True)
         self._thread.start()
 
+    def hand_over(self, wake: Callable[[], None]) -> None:
+        """Let the calling thread be the one writer from now on; the log's own thread ends.
+
+        A process that does nothing but take in and keep is faster so: no event waits for another thread's turn, and
+        everything that arrived in one round of its loop is one group. Every later call must come from this thread.
+
+        wake  called when something waits; has commit_waiting called soon, once the arrivals at hand are queued
+        """
+        self._queue.put(None)
+        self._thread.join()
+        self._wake = wake
+
+    def commit_waiting(self) -> None:
+        """Write what waits, at most one group; for whom hand_over made the writer."""
+        assert self._wake is not None, "the log has a writer of its own"
+        self._is_woken = False
+        group: list[_Item] = []
+        while len(group) < GROUP_EVENTS_MAX and not self._queue.empty():
+            item = self._queue.get()
+            assert item is not None, "only a log with its own thread is told to stop by its queue"
+            group.append(item)
+        if group:
+            self._commit(group)
+        if not self._queue.empty():
+            self._ask_to_be_woken()
+
     def append(self, draft: Draft, done: Done) -> None:
-        """Keep an event; done is called once, from the writer's thread, after the sync or with the reason why not."""
-        self._queue.put((draft, done))
+        """Keep an event; done is called once, by the writer, after the sync or with the reason why not."""
+        self._put(draft, done)
 
     def append_now(self, draft: Draft) -> Receipt:
         """Keep an event and return its receipt, waiting for the sync.
@@ -109,7 +141,7 @@ class Log:
         Those already held are passed over. The outcome is the receipt of the last one, or PeerError: a gap, a broken
         chain, a missing or wrong signature, or a key other than the one known of that origin.
         """
-        self._queue.put((_Remote(events, public_key), done))
+        self._put(_Remote(events, public_key), done)
 
     def append_remote_now(self, events: Sequence[Event], public_key: bytes) -> Receipt:
         """Like append_remote, waiting for the sync.
@@ -120,11 +152,25 @@ class Log:
 
     def close(self) -> None:
         """Write what is queued, then stop."""
-        self._queue.put(None)
-        self._thread.join()
+        if self._wake is None:
+            self._queue.put(None)
+            self._thread.join()
+        while not self._queue.empty():
+            self.commit_waiting()
         self._db.close()
 
+    def _put(self, item: Draft | _Remote, done: Done) -> None:
+        self._queue.put((item, done))
+        if self._wake is not None and not self._is_woken:
+            self._ask_to_be_woken()
+
+    def _ask_to_be_woken(self) -> None:
+        self._is_woken = True
+        assert self._wake is not None, "nobody to wake"
+        self._wake()
+
     def _wait(self, item: Draft | _Remote) -> Receipt:
+        assert self._wake is None, "whoever writes cannot wait for the writer"
         future: Future[Outcome] = Future()
         self._queue.put((item, future.set_result))
         outcome = future.result()
@@ -174,13 +220,17 @@ class Log:
 
     def _write(self, group: list[_Item]) -> list[Outcome]:
         """Write a group in one transaction; returns an outcome for each member once the disk has them all."""
+        if all(isinstance(item, Draft) and not item.blobs for item, _ in group):
+            return self._write_drafts(group)
         self._db.execute("BEGIN IMMEDIATE")
-        rows: list[tuple[object, ...]] = []
-        seen: dict[bytes, Receipt] = {}
+        rows: list[_Row] = []
+        seen = self._known([item.event_id for item, _ in group if isinstance(item, Draft)])
         outcomes: list[Outcome] = []
         for item, _ in group:
             if isinstance(item, Draft):
                 outcomes.append(self._place(item, rows, seen))
+                if item.blobs:
+                    self._db.executemany(SQL_BLOB, item.blobs)
             else:
                 self._insert(rows)
                 rows = []
@@ -189,14 +239,29 @@ class Log:
         self._db.execute("COMMIT")
         return outcomes
 
-    def _place(self, draft: Draft, rows: list[tuple[object, ...]], seen: dict[bytes, Receipt]) -> Receipt:
+    def _write_drafts(self, group: list[_Item]) -> list[Outcome]:
+        """Write the way of nearly every group: one question for what is known, one statement that is its own
+        transaction. Each statement less is a turn less through the interpreter while senders wait."""
+        drafts = [item for item, _ in group if isinstance(item, Draft)]
+        seen = self._known([draft.event_id for draft in drafts])
+        rows: list[_Row] = []
+        outcomes: list[Outcome] = [self._place(draft, rows, seen) for draft in drafts]
+        self._insert(rows)
+        return outcomes
+
+    def _known(self, event_ids: list[bytes]) -> dict[bytes, Receipt]:
+        """Return the receipts of those facts of this node that were kept before."""
+        if not event_ids:
+            return {}
+        marks = ",".join("?" * len(event_ids))
+        rows = self._db.execute(f"{SQL_BY_IDS} ({marks})", (self.origin, *event_ids))
+        return {event_id: Receipt(pos, seq, True) for event_id, pos, seq in rows}
+
+    def _place(self, draft: Draft, rows: list[_Row], seen: dict[bytes, Receipt]) -> Receipt:
         """Give a draft its place in this node's history; its row is added to rows."""
         known = seen.get(draft.event_id)
         if known is not None:
             return Receipt(known.pos, known.seq, True)
-        row = self._db.execute(SQL_BY_ID, (draft.event_id, self.origin)).fetchone()
-        if row is not None:
-            return Receipt(row[0], row[1], True)
         head = self._head(self.origin, self.epoch, draft.channel)
         hlc, recorded_at = self._clock.tick(), self._now()
         seq = head.seq + 1
@@ -229,23 +294,20 @@ class Log:
                 digest,
             )
         )
-        if draft.blobs:
-            self._db.executemany(SQL_BLOB, draft.blobs)
         head.seq, head.hash = seq, digest
         receipt = seen[draft.event_id] = Receipt(self._pos, seq, False)
         return receipt
 
-    def _insert(self, rows: list[tuple[object, ...]]) -> None:
-        """Insert this node's own rows, the last of each channel signed."""
+    def _insert(self, rows: list[_Row]) -> None:
+        """Insert this node's own rows by one statement, the last of each channel signed."""
         if not rows:
             return
         last = {row[3]: index for index, row in enumerate(rows)}
-        signed = set(last.values())
-        sign = self._key.sign
-        self._db.executemany(
-            SQL_INSERT,
-            [(*row, sign(row[11]) if index in signed else b"") for index, row in enumerate(rows)],  # type: ignore[arg-type]  # column 11 is the hash
-        )
+        values: list[object] = []
+        for index, row in enumerate(rows):
+            values += row
+            values.append(self._key.sign(row[11]) if last[row[3]] == index else b"")
+        self._db.execute(f"{SQL_INSERT}{_MORE_ROWS * (len(rows) - 1)}", values)
 
     def _take(self, remote: _Remote) -> Outcome:
         """Keep another origin's events if their chain and signature hold."""

@@ -86,6 +86,10 @@ def server_tls(tls: Tls | None, door: str) -> ssl.SSLContext | None:
     return context
 
 
+def _soon(loop: asyncio.AbstractEventLoop, log: Log) -> None:
+    loop.call_soon(log.commit_waiting)
+
+
 async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
     intake = Intake(log.append, config.zone, production=config.production)
     mllp = MllpDoor(
@@ -100,6 +104,7 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    log.hand_over(lambda: _soon(loop, log))
     await inner.open()
     await mllp.serve(doors.mllp, server_tls(config.mllp.tls, "mllp"))
     ready()

@@ -85,6 +85,7 @@ class Shelf:
         self._next_key: int = self.db.execute(top).fetchone()[0] + 1
         self._sources = {(o, s): k for k, o, s in self.db.execute("SELECT key, origin, sender FROM source")}
         self._held: dict[tuple[int, str], Held] = {}
+        self._passing: list[tuple[int, str]] = []
         self._absent: set[tuple[int, str]] = set()
         self._person_keys: dict[str, int] = {}
         self.unsure: set[int] = set()
@@ -145,12 +146,14 @@ class Shelf:
             marks = ",".join("?" * len(some))
             for row in self.db.execute(f"{SQL_HELD_BY_IDS} ({marks})", some):
                 found = held_from(row)
-                held[found.type, decode_id(found.id)] = found
+                self._hold(found.type, decode_id(found.id), found)
         self._absent = {name for name in asked.values() if name not in held}
 
     def trim(self) -> None:
         """Keep patients and stays, which are spoken of again soon; forget results, which are not."""
-        self._held = {name: held for name, held in self._held.items() if name[0] in (PATIENT, ENCOUNTER)}
+        for name in self._passing:
+            self._held.pop(name, None)
+        self._passing.clear()
         if len(self._held) > _HELD_MAX:
             self._held.clear()
         self._absent.clear()
@@ -171,8 +174,15 @@ class Shelf:
             row = self.db.execute(SQL_HELD, (encode_id(id_), code)).fetchone()
             if row is None:
                 return None
-            held = self._held[code, id_] = held_from(row)
+            held = held_from(row)
+            self._hold(code, id_, held)
         return held
+
+    def _hold(self, code: int, id_: str, held: Held) -> None:
+        """Keep a resource in memory: a patient or a stay for long, anything else for this batch."""
+        self._held[code, id_] = held
+        if code not in (PATIENT, ENCOUNTER):
+            self._passing.append((code, id_))
 
     def make(self, told: Statement) -> Held:
         """Make a resource of which nothing is known yet."""
@@ -186,7 +196,7 @@ class Shelf:
         held = Held(key, code, encode_id(told.id))
         held.patient = patient
         held.is_new = True
-        self._held[code, told.id] = held
+        self._hold(code, told.id, held)
         self.mark(held)
         return held
 
