@@ -203,7 +203,8 @@ def _equip(stage: Stage, ward: Ward) -> None:
         http=f"{HOST}:{ward.http}",
         mllp=f"{HOST}:{ward.mllp}",
     )
-    lines = [path.read_text("utf-8"), "[watch]", f"probe_every_s = {PROBE_EVERY_S * stage.crowd:g}", ""]
+    text = path.read_text("utf-8").replace("production = false", "production = true")  # these nodes serve patients
+    lines = [text, "[watch]", f"probe_every_s = {PROBE_EVERY_S * stage.crowd:g}", ""]
     for sender, name in ((f"AUTOMATE|{hospital.id}", "Automate du laboratoire"), (f"GAM|{hospital.id}", "Admissions")):
         late_s = _FEED_LATE_S * stage.crowd**_PACE_POWER
         lines += ["[[feed]]", f'sender = "{sender}"', f'name = "{name}"', f"late_after_s = {late_s:g}", ""]

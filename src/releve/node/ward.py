@@ -71,7 +71,7 @@ def application(
     hubs = StateFile(config.folder / HUBS_FILE, list[HubState])
     feeds = FeedWatch(views.feeds, config.feeds, config.site_id, wall_us)
     screen = Screen(
-        Site(config.site_id, config.site_name),
+        Site(config.site_id, config.site_name, is_trial=not config.production),
         visitor=accounts.find,
         services=services.read,
         now=wall_us,

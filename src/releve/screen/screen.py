@@ -60,10 +60,14 @@ _HTML = (b"content-type", b"text/html; charset=utf-8")
 
 
 class Site(msgspec.Struct, frozen=True):
-    """The hospital this node stands in."""
+    """The hospital this node stands in.
+
+    is_trial  messages marked as tests are charted too; every page says so
+    """
 
     id: str
     name: str
+    is_trial: bool = False
 
 
 class Visitor(msgspec.Struct, frozen=True):
