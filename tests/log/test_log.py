@@ -431,3 +431,16 @@ def test_whoever_takes_the_writing_over_keeps_a_round_of_arrivals_as_one_group(
     events = read(tmp_path)
     assert [event.seq for event in events if event.signature] == [5, 6]
     assert len(events) == 6
+
+
+def test_a_log_that_is_opened_again_goes_on_above_every_hybrid_time_it_holds(
+    tmp_path: Path, key: Ed25519PrivateKey
+) -> None:
+    log = Log(tmp_path, "H01", key, now=lambda: 9_000_000_000_000)
+    log.append_now(draft("late"))
+    log.close()
+    (before,) = read(tmp_path)
+    log = Log(tmp_path, "H01", key, now=lambda: 1_000_000)  # the wall clock of the machine was set back
+    log.append_now(draft("after"))
+    log.close()
+    assert read(tmp_path)[1].hlc == before.hlc + 1

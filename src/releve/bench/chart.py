@@ -8,6 +8,7 @@ A reader signs in as a nurse would and asks for charts of patients drawn from a 
 from __future__ import annotations
 
 import http.client
+import multiprocessing
 import random
 import re
 import threading
@@ -15,6 +16,8 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,7 +27,7 @@ from releve.bench.running import RunningNode, running_node
 from releve.config import load
 from releve.errors import Refused, ReleveError
 from releve.ids import computed_id
-from releve.log import Log, Receipt
+from releve.log import Ledger, Log, Receipt
 from releve.node.folder import make_folder, signing_key
 from releve.node.intake import Intake
 from releve.record import Archive
@@ -223,36 +226,44 @@ def _cookies(answer: http.client.HTTPResponse, before: str) -> str:
 
 
 class Flood:
-    """Intake at full speed, on many connections, for as long as the block lasts."""
+    """Intake at full speed, on many connections, for as long as the block lasts; in a process of its own.
+
+    Its messages begin where the node's log ends, so that a node that is used again does not take them for repetitions.
+    """
 
     def __init__(self, node: RunningNode, patients: int) -> None:
-        self._port = node.mllp_port
-        self._patients = patients
-        self._stopping = threading.Event()
-        self._sent = 0
-        self._took_s = 0.0
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    @property
-    def rate(self) -> float:
-        """Messages a second that were acknowledged."""
-        return self._sent / self._took_s if self._took_s else 0.0
+        context = multiprocessing.get_context("fork")
+        self._told, telling = context.Pipe(duplex=False)
+        self._stopping = context.Event()
+        ledger = Ledger(node.folder)
+        first = ledger.last_pos()
+        ledger.close()
+        self._process = context.Process(
+            target=_flood, args=(node.mllp_port, patients, first, self._stopping, telling), daemon=True
+        )
+        self.rate = 0.0
 
     def __enter__(self) -> Flood:
-        self._thread.start()
+        self._process.start()
         return self
 
     def __exit__(self, *reason: object) -> None:
         self._stopping.set()
-        self._thread.join()
+        self.rate = self._told.recv()
+        self._process.join()
+        self._told.close()
 
-    def _run(self) -> None:
-        seed = 10_000
-        while not self._stopping.is_set():
-            seed += 1
-            frames = [frame(message) for message in Traffic(seed, self._patients, after_s=seed * 1000).messages(2000)]
-            self._took_s += send_on_many(self._port, frames, _FLOOD_CONNECTIONS)
-            self._sent += len(frames)
+
+def _flood(port: int, patients: int, first: int, stopping: Event, telling: Connection) -> None:
+    """Send until told to stop; then tell how many messages a second were acknowledged."""
+    sent, took_s, seed = 0, 0.0, first
+    while not stopping.is_set():
+        frames = [frame(message) for message in Traffic(seed, patients, after_s=seed * 1000).messages(2000)]
+        took_s += send_on_many(port, frames, _FLOOD_CONNECTIONS)
+        sent += len(frames)
+        seed += 2
+    telling.send(sent / took_s if took_s else 0.0)
+    telling.close()
 
 
 def _quantile(values: list[float], share: float) -> float:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from releve.clock import HybridClock, Instant, wall_us
 from releve.errors import PeerError, ReleveError, StoreUnable
-from releve.log.event import FIRST_PREV_HASH, Draft, Event, Receipt, event_hash
+from releve.log.event import FIRST_PREV_HASH, GROUP, SITE, Draft, Event, Receipt, event_hash
 from releve.log.ledger import is_full
 from releve.log.schema import LOG_FILE, open_for_writing
 
@@ -35,6 +35,7 @@ SQL_BY_IDS = "SELECT event_id, pos, seq FROM event WHERE origin = ? AND event_id
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MORE_ROWS = f", {_ROW}"
 SQL_INSERT = f"INSERT INTO event VALUES {_ROW}"  # noqa: S608 - a constant
+SQL_LAST_HLC = "SELECT hlc FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1"
 SQL_BLOB = "INSERT OR IGNORE INTO blob VALUES (?, ?)"
 SQL_KNOW = "INSERT OR IGNORE INTO origin VALUES (?, ?, ?)"
 
@@ -84,8 +85,7 @@ class Log:
         self._now = now
         self._db = open_for_writing(folder / LOG_FILE)
         self._pos: int = self._db.execute("SELECT coalesce(max(pos), 0) FROM event").fetchone()[0]
-        last_hlc: int = self._db.execute("SELECT coalesce(max(hlc), 0) FROM event").fetchone()[0]
-        self._clock = HybridClock(now, last_hlc)
+        self._clock = HybridClock(now, _last_hlc(self._db))
         self._heads: dict[tuple[str, int, str], _Head] = {}
         self._keys: dict[str, bytes] = dict(self._db.execute("SELECT origin, public_key FROM origin"))
         try:
@@ -350,6 +350,20 @@ class Log:
     def _know(self, origin: str, public_key: bytes) -> None:
         self._db.execute(SQL_KNOW, (origin, public_key, self._now()))
         self._keys.setdefault(origin, public_key)
+
+
+def _last_hlc(db: sqlite3.Connection) -> int:
+    """Return the largest hybrid time of the log: each origin's times grow, so its last events have it.
+
+    Asking for the maximum of all events would read a log of years whole, at every start.
+    """
+    last = 0
+    for (origin,) in db.execute("SELECT origin FROM origin").fetchall():
+        epoch = db.execute("SELECT max(epoch) FROM event WHERE origin = ?", (origin,)).fetchone()[0]
+        for channel in (GROUP, SITE):
+            row = db.execute(SQL_LAST_HLC, (origin, epoch, channel)).fetchone()
+            last = max(last, row[0]) if row else last
+    return last
 
 
 def _doubt(events: Sequence[Event], public_key: bytes, known_key: bytes | None, head: _Head) -> PeerError | None:
