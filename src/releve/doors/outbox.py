@@ -35,9 +35,11 @@ logger = logging.getLogger(__name__)
 
 #: How many owed events are looked at together: more than a hospital captures in a night of outage in one queue.
 OWED_MAX = 5000
-#: Waits grow to this and no further: a system that comes back must not wait long for what it is owed.
+#: Waits before a message is tried again grow to this and no further.
 BACKOFF_S_MAX = 60.0
 BACKOFF_S_MIN = 1.0
+#: Knocking at a door that is shut costs a packet, and a system that comes back must not wait for what it is owed.
+CONNECT_AGAIN_S_MAX = 5.0
 #: A refusal that the views have not shown after so long was decided by a person between two looks; it is tried again.
 REFUSAL_UNSEEN_S_MAX = 60.0
 #: How often the views are asked what is owed.
@@ -227,7 +229,7 @@ class Outbox:
             item.not_before = at + self._backoff_s(item.tries_in_vain)
         if not was_connected:
             self._connects_in_vain += 1
-            self._connect_at = at + self._backoff_s(self._connects_in_vain)
+            self._connect_at = at + min(CONNECT_AGAIN_S_MAX, self._backoff_s(self._connects_in_vain))
         else:
             self._connect_at = at + BACKOFF_S_MIN * self._random()
 
