@@ -47,7 +47,8 @@ setup-dev: .venv/.set-up-dev
 	@touch $@
 
 # The real peers of the tests come from the distribution; nothing is asked for when they are there already.
-PEERS := chromium nut-server slapd unbound postgresql kamailio
+# libatomic1 is for the browser driver that Playwright brings.
+PEERS := chromium libatomic1 nut-server slapd unbound postgresql kamailio
 peers:
 	@sh tests/peers.sh $(PEERS)
 
