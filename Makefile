@@ -16,8 +16,8 @@ test: setup-dev peers lint
 
 lint: setup-dev
 	@echo "── ruff, mypy strict, the staircase"
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff format --check src tests tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -139,12 +140,21 @@ _ZSTD_LEVEL = 1  # level 3 saves 4 % of the bytes of a laboratory message and co
 _BODY_BYTES_UNPACKED_MAX = 128 * 2**20  # a peer must not be able to make us allocate more than a large document
 
 
+#: Bodies say the same FHIR again and again; a dictionary that knows it makes a laboratory message less than half of the
+#: bytes in less time. Its number stands in every frame; it is never changed, see tools/train_body_dictionary.py.
+_DICTIONARY = zstandard.ZstdCompressionDict((Path(__file__).parent / "body-1.dict").read_bytes())
+_DICTIONARY.precompute_compress(level=_ZSTD_LEVEL)
+
+
 class _Zstd(threading.local):
-    """One packer and one unpacker a thread: they may not be shared, and making one costs four times its use."""
+    """One packer and one unpacker a thread: they may not be shared, and making one costs four times its use.
+
+    The unpacker reads bodies that were written without a dictionary too.
+    """
 
     def __init__(self) -> None:
-        self.packer = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-        self.unpacker = zstandard.ZstdDecompressor()
+        self.packer = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, dict_data=_DICTIONARY)
+        self.unpacker = zstandard.ZstdDecompressor(dict_data=_DICTIONARY)
 
 
 _zstd = _Zstd()
