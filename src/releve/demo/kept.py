@@ -1,7 +1,7 @@
 """What really lies on the disks: logs of nodes and streams of hubs, read from outside with our own dozen lines.
 
-The bytes are read as the format says they are (a row, msgpack in zstd), not through Relève's own reader: a reader that
-shared a mistake with the writer would see nothing. Every hash is computed here.
+The bytes are read as the format says they are (a row, msgpack in zstd with its dictionary), not through Relève's own
+reader: a reader that shared a mistake with the writer would see nothing. Every hash is computed here.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ import zstandard
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
+import releve.log
 from releve.replica.enrolment import steward_tls
 
 LOG_FILE = "log.db"
 _BODY_BYTES_MAX = 128 * 2**20
 _NO_HASH = bytes(32)
+#: Part of the format: bodies name it by its number.
+_DICTIONARY = zstandard.ZstdCompressionDict((Path(releve.log.__file__).parent / "body-1.dict").read_bytes())
 
 
 class Kept(NamedTuple):
@@ -121,7 +124,7 @@ async def read_hub(folder: Path, url: str) -> Holding:
 def _kept(fields: list[Any], blobs: dict[bytes, bytes]) -> Kept:
     origin, epoch, channel, seq, hlc, recorded_at, kind, event_id, body, before = fields
     header = msgspec.msgpack.encode((origin, epoch, channel, seq, hlc, recorded_at, kind, event_id))
-    plain = zstandard.ZstdDecompressor().decompress(body, max_output_size=_BODY_BYTES_MAX)
+    plain = zstandard.ZstdDecompressor(dict_data=_DICTIONARY).decompress(body, max_output_size=_BODY_BYTES_MAX)
     _source, raw, raw_digest, statements, *_ = msgspec.msgpack.decode(plain)
     raw = raw or blobs.get(bytes(raw_digest), b"")
     content = sha256(raw).hexdigest() if raw else bytes(raw_digest).hex()

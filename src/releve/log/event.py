@@ -140,8 +140,8 @@ _ZSTD_LEVEL = 1  # level 3 saves 4 % of the bytes of a laboratory message and co
 _BODY_BYTES_UNPACKED_MAX = 128 * 2**20  # a peer must not be able to make us allocate more than a large document
 
 
-#: Bodies say the same FHIR again and again; a dictionary that knows it makes a laboratory message less than half of the
-#: bytes in less time. Its number stands in every frame; it is never changed, see tools/train_body_dictionary.py.
+#: Bodies say the same FHIR again and again; a dictionary that knows it makes a laboratory message little more than half
+#: of the bytes. Its number stands in every frame; it is never changed, see tools/train_body_dictionary.py.
 _DICTIONARY = zstandard.ZstdCompressionDict((Path(__file__).parent / "body-1.dict").read_bytes())
 _DICTIONARY.precompute_compress(level=_ZSTD_LEVEL)
 
