@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from email.utils import formatdate
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 import orjson
@@ -30,7 +30,7 @@ from releve.clock import Instant
 from releve.doors.fhir_request import FHIR_JSON, base_url_of, negotiated, peer_of, read_form
 from releve.doors.tokens import Holder, Tokens
 from releve.errors import StoreUnable
-from releve.log.audit import AuditEntry
+from releve.log.audit import AuditEntry, AuditTrail
 from releve.record import Views
 from releve.record.rows import Stored
 from releve.record.schema import TYPE_CODES
@@ -74,29 +74,6 @@ _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
-class Audit(Protocol):
-    """The audit trail; record returns at once unless its queue is full."""
-
-    def record(
-        self,
-        who: str,
-        role: str,
-        action: str,
-        resource_type: str = "",
-        resource_id: str = "",
-        patient_id: str = "",
-        reason: str = "",
-        outcome: str = "done",
-        peer: str = "",
-        *,
-        patient_ids: Sequence[str] = (),
-        query: str = "",
-    ) -> None: ...
-
-    def reads_of(self, *patient_ids: str, before: int = ..., limit: int = ...) -> list[AuditEntry]: ...
-    def entry_at(self, n: int) -> AuditEntry | None: ...
-
-
 Blob = Callable[[bytes], bytes | None]
 _Result = TypeVar("_Result")
 
@@ -104,7 +81,7 @@ _Result = TypeVar("_Result")
 def fhir_routes(
     views: Views,
     tokens: Tokens,
-    audit: Audit,
+    audit: AuditTrail,
     *,
     now: Callable[[], Instant],
     node: str,
@@ -149,7 +126,7 @@ class FhirDoor:
         self,
         views: Views,
         tokens: Tokens,
-        audit: Audit,
+        audit: AuditTrail,
         now: Callable[[], Instant],
         node: str,
         version: str,

@@ -11,13 +11,12 @@ and is shown back at once. Every read of a record goes into the audit trail.
 from releve.ward.accounts import Account, Accounts, NotSignedIn, SignedIn
 from releve.ward.looked import Looked
 from releve.ward.routes import ward_routes
-from releve.ward.station import Append, Audit, session_cookie
+from releve.ward.station import Append, session_cookie
 
 __all__ = [
     "Account",
     "Accounts",
     "Append",
-    "Audit",
     "Looked",
     "NotSignedIn",
     "SignedIn",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute, Route
 
+from releve.log.audit import AuditTrail
 from releve.record import Views
 from releve.screen import Screen
 from releve.ward.accounts import Accounts
@@ -15,7 +16,7 @@ from releve.ward.chart import chart_page, result_page
 from releve.ward.looked import Looked
 from releve.ward.merge import merge_form, merge_page, unmerge_form
 from releve.ward.sign_in import hold_note, sign_in_pages
-from releve.ward.station import Append, Audit, Station, care_form, care_page
+from releve.ward.station import Append, Station, care_form, care_page
 from releve.ward.ward_list import search_page, ward_list_page
 
 
@@ -25,7 +26,7 @@ def ward_routes(
     views: Views,
     append: Append,
     accounts: Accounts,
-    audit: Audit,
+    audit: AuditTrail,
     looked: Looked,
     origins: Collection[str] = (),
     epoch: int = 1,

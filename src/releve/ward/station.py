@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from starlette.responses import Response
 
 from releve.errors import StoreUnable
 from releve.log import Draft, Receipt
+from releve.log.audit import AuditTrail
 from releve.record import Views
 from releve.screen import Pages, Screen, Visitor
 from releve.screen.gate import message, no_form, not_own, peer_of, to_sign_in
@@ -28,26 +28,6 @@ from releve.ward.looked import Looked
 _log = logging.getLogger(__name__)
 
 Append = Callable[[Draft], Awaitable[Receipt]]
-
-
-class Audit(Protocol):
-    """Where reads of records are noted; returns at once unless its queue is full."""
-
-    def record(
-        self,
-        who: str,
-        role: str,
-        action: str,
-        resource_type: str = "",
-        resource_id: str = "",
-        patient_id: str = "",
-        reason: str = "",
-        outcome: str = "done",
-        peer: str = "",
-        *,
-        patient_ids: Sequence[str] = (),
-        query: str = "",
-    ) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +46,7 @@ class Station:
     views: Views
     append: Append
     accounts: Accounts
-    audit: Audit
+    audit: AuditTrail
     looked: Looked
     origins: Collection[str]
     epoch: int = 1
