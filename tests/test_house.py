@@ -17,7 +17,7 @@ BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager
 CATCH_ALL_ALLOWED = re.compile(r"noqa: BLE001 - .{15,}")
 
 
-def _without_workplace(text: str) -> list[str]:
+def _machine_paths(text: str) -> list[str]:
     return re.findall(r"/home/|/root/", text)
 
 
@@ -110,6 +110,6 @@ def test_nothing_in_the_tree_names_the_machine_it_was_made_on() -> None:
         for folder in ("src", "tests", "docs", ".ci")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.is_file() and path.suffix in {".py", ".md", ".sh", ".toml", ".html", ".css", ".js", ""}
-        if path != Path(__file__) and _without_workplace(path.read_text("utf-8", "replace"))
+        if path != Path(__file__) and _machine_paths(path.read_text("utf-8", "replace"))
     ]
     assert found == []
