@@ -118,3 +118,43 @@ def test_an_unknown_command_is_wrong_use() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["restore-everything"])
     assert ended.value.code == 2
+
+
+REPORTED = """
+[estate]
+name = "Centre"
+
+[[site]]
+id = "H01"
+name = "Hôpital Un"
+
+[[service]]
+id = "record"
+name = { fr = "Dossier patient", en = "Patient record" }
+probe = "tcp://127.0.0.1:1"
+"""
+
+
+def test_a_report_of_now_is_measured_numbered_and_in_both_languages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "estate.toml"
+    path.write_text(REPORTED)
+    for number in (1, 2):
+        assert main(["report", str(path), "--folder", str(tmp_path / "reports")]) == 0
+        names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
+        assert sorted(names) == [f"sitrep-000{number}.{end}" for end in ("en.html", "en.txt", "fr.html", "fr.txt")]
+    french = (tmp_path / "reports" / "sitrep-0002.fr.txt").read_text()
+    assert "Dossier patient\u00a0: en panne" in french
+    assert french.startswith("Point de situation n°\u00a02")
+    assert "0\u00a0s" not in french  # the estate says nothing of durations: no date is invented
+
+
+def test_a_report_knows_what_a_restart_has_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, journal = tmp_path / "estate.toml", tmp_path / "journal.jsonl"
+    path.write_text(ESTATE % "")
+    assert main(["restart", str(path), "--journal", str(journal)]) in (0, 1)
+    assert main(["report", str(path), "--folder", str(tmp_path / "r"), "--journal", str(journal)]) == 0
+    journal.write_text("{}\n")
+    assert main(["report", str(path), "--folder", str(tmp_path / "r"), "--journal", str(journal)]) == 2
+    assert "is no journal of a restart" in capsys.readouterr().err

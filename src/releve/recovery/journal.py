@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from releve.clock import Instant, to_iso
+from releve.clock import Instant, to_instant, to_iso
 
 Kind = Literal[
     "run-began",  # detail: how many units, and of which estate
@@ -45,3 +46,12 @@ def to_json(happened: Happened) -> dict[str, Any]:
     """Return a line as JSON, with its time as FHIR writes it."""
     line = {key: value for key, value in asdict(happened).items() if value not in ("", None)}
     return line | {"at": to_iso(happened.at)}
+
+
+def from_json(line: dict[str, Any]) -> Happened:
+    """Return the line that to_json wrote.
+
+    raises  KeyError, ValueError  it is none
+    """
+    at = to_instant(datetime.fromisoformat(line["at"]))
+    return Happened(at, line["kind"], line.get("unit", ""), line.get("detail", ""), line.get("took_s"))
