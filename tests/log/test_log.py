@@ -444,3 +444,30 @@ def test_a_log_that_is_opened_again_goes_on_above_every_hybrid_time_it_holds(
     log.append_now(draft("after"))
     log.close()
     assert read(tmp_path)[1].hlc == before.hlc + 1
+
+
+class StumblingKey:
+    """A key that fails at its second signature, as nothing of SQLite does."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key, self._signed = key, 0
+
+    def public_key(self) -> Any:
+        return self._key.public_key()
+
+    def sign(self, data: bytes) -> bytes:
+        self._signed += 1
+        if self._signed == 2:
+            raise RuntimeError("no entropy")
+        return self._key.sign(data)
+
+
+def test_a_fault_of_our_own_in_the_middle_of_a_group_leaves_no_gap(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    log = Log(tmp_path, "H01", StumblingKey(key))  # type: ignore[arg-type]  # a key that stumbles
+    log.append_now(draft("before"))
+    with pytest.raises(StoreUnable, match="RuntimeError"):
+        log.append_now(draft("lost"))
+    assert log.append_now(draft("after")).seq == 2
+    log.close()
+    assert [decode_body(event.body).raw for event in read(tmp_path)] == [b"before", b"after"]
+    assert verify_log(tmp_path).is_clean

@@ -16,7 +16,6 @@ SQL_AT = f"SELECT {_COLUMNS} FROM event WHERE pos = ?"  # noqa: S608 - a constan
 SQL_CHANNEL = (
     f"SELECT {_COLUMNS} FROM event WHERE origin = ? AND epoch = ? AND channel = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - a constant
 )
-SQL_HEADS = "SELECT origin, epoch, channel, max(seq) FROM event GROUP BY origin, epoch, channel"
 SQL_HEAD = "SELECT seq, hash FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1"
 SQL_EPOCH = "SELECT max(epoch) FROM event WHERE origin = ?"
 SQL_BLOB = "SELECT bytes FROM blob WHERE sha256 = ?"
@@ -52,10 +51,6 @@ class Ledger:
     def channel_after(self, origin: str, epoch: int, channel: str, seq: int, limit: int) -> list[Event]:
         """Return the events of one channel above a sequence number, in order, at most limit of them."""
         return [Event(*row) for row in self._db.execute(SQL_CHANNEL, (origin, epoch, channel, seq, limit))]
-
-    def heads(self) -> dict[tuple[str, int, str], int]:
-        """Return the last sequence number held of every (origin, epoch, channel)."""
-        return {(origin, epoch, channel): seq for origin, epoch, channel, seq in self._db.execute(SQL_HEADS)}
 
     def head(self, origin: str, epoch: int, channel: str) -> tuple[int, bytes]:
         """Return (seq, hash) of a channel's last event; (0, b"") of an empty one."""

@@ -208,6 +208,13 @@ class Log:
             refusal = _unable(error)
             _log.error("group refused by the disk", extra={"code": refusal.code, "events": len(group)})
             outcomes = [refusal] * len(group)
+        except Exception as error:  # noqa: BLE001 - whatever it was, a place given to an event that is not kept is a gap
+            self._undo(pos, hlc)
+            refusal = StoreUnable(
+                "log.internal", f"This node could not keep the event ({type(error).__name__}); nothing was kept."
+            )
+            _log.exception("group undone: our fault", extra={"code": refusal.code, "events": len(group)})
+            outcomes = [refusal] * len(group)
         for (_, done), outcome in zip(group, outcomes, strict=True):
             done(outcome)
 
