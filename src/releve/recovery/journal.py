@@ -22,6 +22,22 @@ Kind = Literal[
     "down",
     "left",  # (stop) there is no command to stop it: left as it is
     "run-ended",
+    "run-resumed",  # the process that carries it out was killed or changed; detail: what was found as it was
+    "paused",
+    "resumed",
+    "asked",  # a person is wanted: a step by hand, a release, a failure to decide about; detail: what, whom to call
+    "decided",  # a person's decision was obeyed; detail: who, what and why
+    "skipped",  # by a named decision: what needs it goes on without
+    "checked",  # its integrity check passed
+    "check-failed",  # its integrity check did not pass: nothing may stand on it until a person decides
+    "released",  # to care; detail: for which hospital, by whom
+    "step-back",  # it is stopped again with what stands on it, by a named decision
+    "replanned",  # reality left the plan: the order of what is left was made anew
+    "power-lost",  # a feed's UPS runs on battery
+    "power-back",
+    "power-reading",  # remaining time as reported, from load and charge, from the measured slope
+    "stop-decided",  # the stop plan's P95 and margin reached what is left of the battery; it is not cancelled any more
+    "unclean",  # it lost its power before it was stopped: its integrity is checked before anything stands on it
 ]
 
 

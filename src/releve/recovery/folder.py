@@ -1,0 +1,170 @@
+"""The folder of a recovery: what was planned, seen, decided, done and promised, as lines that are only ever added.
+
+    journal.jsonl     what happened: recovery.journal, one line each, synced before anybody is told
+    decisions.jsonl   what people decided: written by consoles and pages, obeyed by the one run that holds the lock
+    forecasts.jsonl   every forecast that was published
+    states.json       what this place measured last, unit by unit
+    lock              held by the process that carries the run out; the others look and decide
+
+One run writes the journal; anybody with access to the folder may add a decision. A line that a power cut left half
+written is not counted and is cut off by the next writer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from releve.clock import Instant
+from releve.errors import StoreUnable
+from releve.recovery.forecast import Forecast
+from releve.recovery.journal import Happened, from_json, to_json
+
+JOURNAL, DECISIONS, FORECASTS, STATES, LOCK = (
+    "journal.jsonl",
+    "decisions.jsonl",
+    "forecasts.jsonl",
+    "states.json",
+    "lock",
+)
+
+Verb = Literal[
+    "pause",  # nothing new is started; what runs goes on
+    "resume",
+    "skip",  # go on without this unit: what needs it is released as if it were up, and the journal says so
+    "retry",  # a failed unit: once more, from its first try
+    "done",  # a person ticks a step off
+    "not-done",  # a person could not do it
+    "release",  # a unit is released to care, for one hospital or for all
+    "refuse",  # not released: its integrity or its content is in doubt
+    "step-back",  # stop this unit and what stands on it, then bring it up again
+    "cancel",  # end the run after what runs now
+    "declare",  # words of a named person for the report or the cause file
+]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a named person decided.
+
+    id        unique; a decision read twice is obeyed once
+    by, role  who: the account of a page, or the name given at a console
+    unit      "" for the run as a whole
+    hospital  of a release; "" for all
+    reason    in the person's words
+    """
+
+    id: str
+    at: Instant
+    verb: Verb
+    by: str
+    role: str = ""
+    unit: str = ""
+    hospital: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RecoveryFolder:
+    """One recovery on disk."""
+
+    path: Path
+
+    def journal(self) -> list[Happened]:
+        """Return every line of the journal, oldest first; none where nothing has begun."""
+        return [from_json(line) for line in _lines(self.path / JOURNAL)]
+
+    def decisions(self) -> list[Decision]:
+        """Return every decision, oldest first."""
+        return [msgspec.convert(line, Decision) for line in _lines(self.path / DECISIONS)]
+
+    def forecasts(self) -> list[Forecast]:
+        """Return every forecast that was published, oldest first."""
+        return [msgspec.convert(line, Forecast) for line in _lines(self.path / FORECASTS)]
+
+    def happened(self, line: Happened) -> None:
+        """Add a line to the journal; it is on the disk when this returns.
+
+        raises  StoreUnable  the disk refused; the journal is as it was
+        """
+        _add(self.path / JOURNAL, to_json(line))
+
+    def decide(self, decision: Decision) -> None:
+        """Add a decision; whoever holds the run reads it within a second.
+
+        raises  StoreUnable  the disk refused; nothing was decided
+        """
+        _add(self.path / DECISIONS, msgspec.to_builtins(decision))
+
+    def publish(self, forecast: Forecast) -> None:
+        """Keep a forecast that was published.
+
+        raises  StoreUnable  the disk refused
+        """
+        _add(self.path / FORECASTS, msgspec.to_builtins(forecast))
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold the run while the block lasts; yields False when another process holds it, which then goes on."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreUnable(
+                "recovery.folder", f"{self.path} cannot be used: {error.strerror}. Nothing was started."
+            ) from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    with suppress(FileNotFoundError):
+        data = path.read_bytes()
+        whole, _, _ = data.rpartition(b"\n")  # what stands behind the last line end was cut off by a power cut
+        return [orjson.loads(line) for line in whole.split(b"\n") if line]
+    return []
+
+
+def _add(path: Path, value: object) -> None:
+    """Add one line, whole: one write under a lock, synced; a half line left by a cut is taken away first."""
+    line = orjson.dumps(value) + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _cut_half_line(descriptor)
+            end = os.lseek(descriptor, 0, os.SEEK_END)
+            try:
+                if os.write(descriptor, line) != len(line):
+                    raise OSError(28, "No space left on device")
+                os.fdatasync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, end)
+                raise
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreUnable("recovery.unwritten", f"{path} could not take a line: {error.strerror}.") from error
+
+
+def _cut_half_line(descriptor: int) -> None:
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    if end == 0 or os.pread(descriptor, 1, end - 1) == b"\n":
+        return
+    data = os.pread(descriptor, end, 0)
+    os.ftruncate(descriptor, data.rfind(b"\n") + 1)
