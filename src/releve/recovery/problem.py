@@ -95,7 +95,7 @@ def restart_problem(estate: Estate) -> Problem:
     groups: list[list[tuple[int, ...]]] = []
     soft: list[frozenset[int]] = []
     for unit in estate.units.values():
-        of_unit: list[tuple[int, ...]] = [(number[one],) for one in unit.hard()]
+        of_unit: list[tuple[int, ...]] = [(number[one],) for one in estate.first_needs(unit)]
         if unit.needs_any:
             of_unit.append(tuple(number[one] for one in unit.needs_any))
         first_soft = len(of_unit)
@@ -109,8 +109,11 @@ def stop_problem(estate: Estate) -> Problem:
     """Return the problem of taking everything down: whoever needs goes before what it needs."""
     number = {name: task for task, name in enumerate(estate.units)}
     groups: list[list[tuple[int, ...]]] = [[] for _ in number]
+    opened = {(point.unit, point.without) for point in estate.breaks}
     for unit in estate.units.values():
         for one in dict.fromkeys((*unit.needs, *unit.needs_any)):
+            if (unit.id, one) in opened:
+                continue
             groups[number[one]].append((number[unit.id],))
     return _problem(estate, groups, None, lambda unit: unit.stop is not None)
 
@@ -154,7 +157,7 @@ def _problem(
 
 def _wants_without_cycles(estate: Estate) -> dict[str, tuple[str, ...]]:
     """Return the soft needs, without those that would make a circle: a wish never stops a start."""
-    needs = {unit.id: (*unit.hard(), *unit.needs_any, *unit.wants) for unit in estate.units.values()}
+    needs = {unit.id: (*estate.first_needs(unit), *unit.needs_any, *unit.wants) for unit in estate.units.values()}
     circle = {name: index for index, members in enumerate(strongly_connected(needs)) for name in members}
     return {
         unit.id: tuple(
