@@ -21,7 +21,7 @@ Kind = Literal[
     "stop-began",
     "down",
     "left",  # (stop) there is no command to stop it: left as it is
-    "run-ended",
+    "run-ended",  # left: how many steps were not done; none means that the run is complete
     "run-resumed",  # the process that carries it out was killed or changed; detail: what was found as it was
     "paused",
     "resumed",
@@ -38,7 +38,18 @@ Kind = Literal[
     "power-reading",  # remaining time as reported, from load and charge, from the measured slope
     "stop-decided",  # the stop plan's P95 and margin reached what is left of the battery; it is not cancelled any more
     "unclean",  # it lost its power before it was stopped: its integrity is checked before anything stands on it
+    "launched",  # the command of its start, stop or check runs as this process: whoever resumes the run looks for it
+    "check-began",
+    "refused",  # a person did not release it; a later release still counts
+    "not-obeyed",  # a decision that came too late, came second, or that nothing waits for; detail: why
+    "cancelled",  # by a named decision: nothing new starts, what runs is waited for
+    "overrun",  # it takes far longer than believed; it is still waited for
 ]
+
+
+#: What a person may be asked for, as `act` of an "asked" line: a step by hand, whether an integrity check by hand
+#: passed, a release to care, or what to do about something that failed (retry, skip, step back, cancel).
+ASKED = ("start", "stop", "check", "release", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,14 @@ class Happened:
     at      microseconds since 1970
     unit    id, "" for the run as a whole
     detail  a sentence for people; never a secret: addresses stand in it without passwords
-    took_s  from the beginning of this unit's start (or stop) to this line
+    took_s  from the beginning of this unit's start (or stop, check, release) to this line
+
+    hospital  of a release, "" for all
+    by        who decided; "" when nobody did
+    decision  id of the decision that this line answers
+    process   of a launched command: number, start time and boot, so that no other process is taken for it
+    act       of a line about the whole run: "restart" or "stop"; of "asked": what is asked for, see ASKED
+    left      of "run-ended": steps that were not done
     """
 
     at: Instant
@@ -56,6 +74,12 @@ class Happened:
     unit: str
     detail: str = ""
     took_s: float | None = None
+    hospital: str = ""
+    by: str = ""
+    decision: str = ""
+    process: str = ""
+    act: str = ""
+    left: int | None = None
 
 
 def to_json(happened: Happened) -> dict[str, Any]:
@@ -70,4 +94,5 @@ def from_json(line: dict[str, Any]) -> Happened:
     raises  KeyError, ValueError  it is none
     """
     at = to_instant(datetime.fromisoformat(line["at"]))
-    return Happened(at, line["kind"], line.get("unit", ""), line.get("detail", ""), line.get("took_s"))
+    more = {key: line[key] for key in ("hospital", "by", "decision", "process", "act", "left") if key in line}
+    return Happened(at, line["kind"], line.get("unit", ""), line.get("detail", ""), line.get("took_s"), **more)
