@@ -29,6 +29,7 @@ _COMMANDS = {
     "plan": ("releve.cli.plan", "print the order of a restart with the reason for each place"),
     "restart": ("releve.cli.restart", "restart an estate in order, each step gated by its probe"),
     "report": ("releve.cli.report", "write a situation report of now, from what is measured"),
+    "score": ("releve.cli.score", "say how the published forecasts of a recovery did"),
     "bench": ("releve.cli.bench", "measure against a peer or a physical limit in the same run"),
 }
 
