@@ -37,7 +37,7 @@ class Dispatch:
     def __init__(self, problem: Problem, priority: Sequence[float]) -> None:
         self._problem = problem
         self._free = list(problem.capacities)
-        self._missing = list(problem.missing)
+        self._missing = [(1 << len(of_task)) - 1 for of_task in problem.groups]
         self._order = priority
         self._state = bytearray(problem.size)  # 0 waits, 1 ready, 2 runs, 3 done, 4 failed, 5 blocked
         self._failed: set[int] = set()
