@@ -98,7 +98,7 @@ def test_a_service_that_names_no_hospital_serves_them_all(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
     [
-        ('needs = ["storage"]', 'needs = ["store"]', "'store', which is no [[feed]], [[unit]] or [[service]]"),
+        ('needs = ["storage"]', 'needs = ["store"]', "'store', which is no unit of this estate"),
         ('hospitals = ["H02"]', 'hospitals = ["centre"]', "'centre', which is no [[site]]"),
         ("uses = {crew = 2}", "uses = {crew = 3}", "takes 3 of 'crew', which has 2: it could never start"),
         ("uses = {crew = 2}", "uses = {crews = 1}", "'crews', which is no [[capacity]]"),

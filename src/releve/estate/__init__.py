@@ -8,8 +8,8 @@ The estate opens no socket and starts nothing: how a unit is probed and started 
 `recovery`. Two orders are kept apart: `needs` is the technical one, `tier` and `clinical` are what care waits for.
 """
 
-from releve.estate.cycles import can_never_start, name_a_cycle, strongly_connected
-from releve.estate.file import load
+from releve.estate.cycles import Demand, can_never_start, demanded_breaks, name_a_cycle, strongly_connected
+from releve.estate.file import amount_max, load, load_unproved
 from releve.estate.impact import Impact, impact
 from releve.estate.model import (
     DRIVERS,
@@ -55,6 +55,7 @@ __all__ = [
     "Capacity",
     "Command",
     "Contact",
+    "Demand",
     "Duration",
     "Estate",
     "Impact",
@@ -62,9 +63,12 @@ __all__ = [
     "Shift",
     "Site",
     "Unit",
+    "amount_max",
     "can_never_start",
+    "demanded_breaks",
     "impact",
     "load",
+    "load_unproved",
     "name_a_cycle",
     "strongly_connected",
 ]

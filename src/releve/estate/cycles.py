@@ -1,13 +1,17 @@
 """Cycles: units that wait for themselves. Found as sets, and told as a sentence: "dns needs storage needs dns".
 
+A cycle is accepted when a declared break point opens it: a unit that can come up once without one of its needs.
+
 Source: Tarjan, "Depth-first search and linear graph algorithms" (1972), with a stack of our own instead of recursion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
-from releve.estate.model import Unit
+from releve.estate.model import Bilingual, BreakPoint, Unit
 
 Needs = Mapping[str, Iterable[str]]
 
@@ -50,32 +54,96 @@ def strongly_connected(needs: Needs) -> list[list[str]]:
     return sorted(found)
 
 
-def can_never_start(units: Mapping[str, Unit]) -> list[str]:
-    """Return the units that no order can start, in the order of the file; empty when there is an order."""
+def can_never_start(units: Mapping[str, Unit], breaks: Iterable[BreakPoint] = ()) -> list[str]:
+    """Return the units that no order can start, in the order of the file; empty when there is an order.
+
+    breaks  declared ways out of cycles: what they name is not waited for
+    """
+    first = first_needs(units, breaks)
+    waits = {name: len(first[name]) + bool(unit.needs_any) for name, unit in units.items()}
+    hard: dict[str, list[str]] = {name: [] for name in units}
+    choice: dict[str, list[str]] = {name: [] for name in units}
+    for name, unit in units.items():
+        for one in first[name]:
+            hard[one].append(name)
+        for one in dict.fromkeys(unit.needs_any):
+            choice[one].append(name)
+    ready = [name for name, count in waits.items() if count == 0]
+    chosen: set[str] = set()
     up: set[str] = set()
-    waiting = dict(units)
-    while True:
-        ready = [
-            name
-            for name, unit in waiting.items()
-            if all(one in up for one in unit.hard())
-            and (not unit.needs_any or any(one in up for one in unit.needs_any))
-        ]
-        if not ready:
-            return list(waiting)
-        up.update(ready)
-        for name in ready:
-            del waiting[name]
+    while ready:
+        one = ready.pop()
+        up.add(one)
+        met = [*hard[one], *(name for name in choice[one] if name not in chosen)]
+        chosen.update(choice[one])
+        for name in met:
+            waits[name] -= 1
+            if waits[name] == 0:
+                ready.append(name)
+    return [name for name in units if name not in up]
 
 
-def name_a_cycle(units: Mapping[str, Unit]) -> list[str] | None:
+def first_needs(units: Mapping[str, Unit], breaks: Iterable[BreakPoint] = ()) -> dict[str, tuple[str, ...]]:
+    """Return what each unit waits for at its first start, the choices of needs_any left out."""
+    taken = {(one.unit, one.without) for one in breaks}
+    return {
+        name: tuple(one for one in unit.hard() if not taken or (name, one) not in taken) for name, unit in units.items()
+    }
+
+
+def name_a_cycle(units: Mapping[str, Unit], breaks: Iterable[BreakPoint] = ()) -> list[str] | None:
     """Return one cycle as a walk that ends where it began, [dns, storage, dns], or None when there is none."""
-    stuck = set(can_never_start(units))
+    breaks = tuple(breaks)
+    stuck = set(can_never_start(units, breaks))
     if not stuck:
         return None
+    first = first_needs(units, breaks)
     # Whoever is stuck waits for another that is stuck, so this walk must meet itself.
-    walk = [next(name for name in units if name in stuck)]
-    while walk[-1] not in walk[:-1]:
+    place = {next(name for name in units if name in stuck): 0}
+    walk = list(place)
+    while True:
         unit = units[walk[-1]]
-        walk.append(next(one for one in (*unit.hard(), *unit.needs_any) if one in stuck))
-    return walk[walk.index(walk[-1]) :]
+        following = next(one for one in (*first[unit.id], *unit.needs_any) if one in stuck)
+        walk.append(following)
+        if following in place:
+            return walk[place[following] :]
+        place[following] = len(walk) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A cycle that nothing opens yet, and where a break point would.
+
+    walk           the cycle, ending where it began
+    unit, without  the break point that is proposed: this unit would come up once without that need; "" where only
+                   choices (needs_any) close the circle, which no break point can open
+    """
+
+    walk: tuple[str, ...]
+    unit: str
+    without: str
+
+
+def demanded_breaks(units: Mapping[str, Unit], breaks: Iterable[BreakPoint] = ()) -> list[Demand]:
+    """Return one demand after another until everything could start; empty when everything can.
+
+    Each names the cycle that is met next when the proposals before it are taken up.
+    """
+    declared = list(breaks)
+    demands: list[Demand] = []
+    while (walk := name_a_cycle(units, declared)) is not None:
+        candidates = [(one, other) for one, other in pairwise(walk) if other in units[one].hard()]
+        if not candidates:
+            demands.append(Demand(tuple(walk), "", ""))
+            break
+        unit, without = min(candidates, key=lambda edge: _cost(units, declared, edge))
+        demands.append(Demand(tuple(walk), unit, without))
+        declared.append(BreakPoint(unit, without, Bilingual("", "")))
+    return demands
+
+
+def _cost(units: Mapping[str, Unit], declared: list[BreakPoint], edge: tuple[str, str]) -> tuple[int, bool, int]:
+    """Return how little one would like this break: what stays stuck, then needs of every hour, then what care sees."""
+    unit, without = edge
+    opened = [*declared, BreakPoint(unit, without, Bilingual("", ""))]
+    return len(can_never_start(units, opened)), without in units[unit].needs, units[unit].tier

@@ -199,6 +199,7 @@ class Unit:
     wave         callers are let in wave by wave after release: 0 for all at once, else how many hospitals at a time
     stop_duration  how long a stop takes; None: nobody wrote it down
     repair       what a person does when every try failed
+    line, file   where its id is written
     """
 
     id: str
@@ -229,6 +230,7 @@ class Unit:
     wave: int = 0
     stop_duration: Duration | None = None
     repair: Bilingual | None = None
+    file: str = ""
 
     def hard(self) -> tuple[str, ...]:
         """Return what must be up before it can start, the choices of needs_any left out."""

@@ -7,10 +7,40 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any, NoReturn
 
 from releve.errors import WrongUse
+
+_HEADER = re.compile(r"\s*\[+\s*([^\]#]+?)\s*\]")
+_KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+
+
+class _Text:
+    """The lines of a file and where its headers and keys stand, looked through once for the whole file."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
+        self._headers: dict[str, list[int]] = {}
+        self._keys: dict[str, list[int]] = {}
+        for number, line in enumerate(self.lines, 1):
+            if header := _HEADER.match(line):
+                self._headers.setdefault(header[1], []).append(number)
+            elif key := _KEY.match(line):
+                self._keys.setdefault(key[1], []).append(number)
+
+    def find(self, dotted: str, name: str, nth: int | None, after: int) -> int:
+        """Return the line after `after` of the nth header [[dotted]], else of the key `name`; `after` if none.
+
+        The headers of an array count before a key of the same name, which any other table may have.
+        """
+        headers, keys = self._headers.get(dotted, []), self._keys.get(name, [])
+        for numbers in (headers, keys) if nth is not None else (sorted((*headers, *keys)),):
+            place = bisect_right(numbers, after) + (nth or 0)
+            if place < len(numbers):
+                return numbers[place]
+        return after
 
 
 class Table:
@@ -20,7 +50,7 @@ class Table:
     place   dotted name of the table: "" is the whole file, "mllp", "service[2]" the third [[service]]
     """
 
-    def __init__(self, path: Path, text: str, values: dict[str, Any], place: str = "") -> None:
+    def __init__(self, path: Path, text: _Text, values: dict[str, Any], place: str = "") -> None:
         self.path = path
         self.place = place
         self._text = text
@@ -85,8 +115,8 @@ class Table:
 
     def line(self, key: str | None = None) -> int:
         """Return the line, counted from 1, of this table's header or of a key in it."""
-        lines = self._text.splitlines()
-        start = self._header_line(lines)
+        lines = self._text.lines
+        start = self._header_line()
         is_inline = start > 0 and not lines[start - 1].lstrip().startswith("[")
         if key is None or is_inline:
             return max(start, 1)
@@ -112,7 +142,7 @@ class Table:
             self.refuse(key, f"must be {expected}; found {value!r}")
         return value
 
-    def _header_line(self, lines: list[str]) -> int:
+    def _header_line(self) -> int:
         """Return the number of the line of this table's own header, 0 for the whole file.
 
         Goes down the place part by part, so that {p50_s = …} in the third [[service]] is found there.
@@ -121,10 +151,7 @@ class Table:
         for part in self.place.split(".") if self.place else ():
             name, _, index = part.removesuffix("]").partition("[")
             dotted = f"{dotted}.{name}" if dotted else name
-            header = re.compile(rf"\s*\[+\s*{re.escape(dotted)}\s*\]|\s*{re.escape(name)}\s*=")
-            found = [number for number, line in enumerate(lines[start:], start + 1) if header.match(line)]
-            nth = int(index) if index else 0
-            start = found[nth] if nth < len(found) else start
+            start = self._text.find(dotted, name, int(index) if index else None, start)
         return start
 
 
@@ -140,6 +167,6 @@ def read_toml(path: Path) -> Table:
     except UnicodeDecodeError as error:
         raise WrongUse("config.not-utf8", f"{path} is not UTF-8 text (byte {error.start}).") from error
     try:
-        return Table(path, text, tomllib.loads(text))
+        return Table(path, _Text(text), tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise WrongUse("config.not-toml", f"{path} is not TOML: {error}.") from error
