@@ -96,11 +96,15 @@ def by_id(tables: list[Table], parse: Callable[[Table], _Thing]) -> dict[str, _T
 
 def parse_site(table: Table) -> Site:
     """Return a site."""
-    table.only("id", "name", "kind", "emergency")
+    table.only("id", "name", "kind", "emergency", "beds")
     kind = table.text("kind", "hospital")
     if kind not in _SITE_KINDS:
         table.refuse("kind", f"must be one of {', '.join(_SITE_KINDS)}; found {kind!r}")
-    return Site(_id(table), parse_name(table, "name"), kind == "hospital", table.flag("emergency", False))
+    beds = table.count("beds", 0)
+    if beds < 0:
+        table.refuse("beds", f"must be 0 or more; found {beds}")
+    name = parse_name(table, "name")
+    return Site(_id(table), name, kind == "hospital", table.flag("emergency", False), beds)
 
 
 def parse_room(table: Table, known: Known) -> Room:

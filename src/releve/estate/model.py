@@ -63,12 +63,14 @@ class Site:
     """A place: a hosting centre, a hospital.
 
     emergency  it has an emergency department, which the reports speak about
+    beds       of a hospital; 0 where nobody wrote it down
     """
 
     id: str
     name: Bilingual
     is_hospital: bool
     emergency: bool = False
+    beds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
