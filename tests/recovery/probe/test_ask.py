@@ -15,7 +15,9 @@ from releve.estate import PROBE_SCHEMES
 from releve.recovery.probe import Reading, probe
 from releve.recovery.probe.address import PORTS, parse_address
 
-STREAMS = ("http", "https", "ldap", "mllp", "nut", "postgresql", "redis", "smtp")
+STREAMS = ["dicom", "http", "https", "imap", "ldap", "mllp", "nut", "postgresql", "redfish", "redis", "smtp", "ssh"]
+STREAMS += ["tls"]
+DATAGRAMS = ("dns", "ntp", "sip", "snmp")
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -43,12 +45,12 @@ def test_a_frozen_server_is_found_within_the_limit(scheme: str) -> None:
         port = frozen.getsockname()[1]
         reading = asked(f"{scheme}://127.0.0.1:{port}/x", timeout_s=0.3)
         weak = asked(f"tcp://127.0.0.1:{port}")
-    assert reading.state == "silent"
+    assert reading.state == "frozen"
     assert 0.3 <= reading.took_s < 1.5
     assert weak.state == "up", "and the bare connection is why it is called weak"
 
 
-@pytest.mark.parametrize("scheme", ["dns", "sip"])
+@pytest.mark.parametrize("scheme", DATAGRAMS)
 def test_a_frozen_udp_server_is_found_within_the_limit(scheme: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as frozen:
         frozen.bind(("127.0.0.1", 0))
@@ -57,9 +59,9 @@ def test_a_frozen_udp_server_is_found_within_the_limit(scheme: str) -> None:
     assert 0.3 <= reading.took_s < 1.5
 
 
-@pytest.mark.parametrize("scheme", [*STREAMS, "tcp", "dns", "sip"])
+@pytest.mark.parametrize("scheme", [*STREAMS, "tcp", *DATAGRAMS])
 def test_a_closed_port_is_told_apart_from_silence(scheme: str) -> None:
-    port = free_port(socket.SOCK_DGRAM if scheme in ("dns", "sip") else socket.SOCK_STREAM)
+    port = free_port(socket.SOCK_DGRAM if scheme in DATAGRAMS else socket.SOCK_STREAM)
     assert asked(f"{scheme}://127.0.0.1:{port}/x", timeout_s=2.0).state == "refused"
 
 

@@ -98,7 +98,8 @@ def is_well_frozen_and_gone(url: str, server: subprocess.Popen[bytes]) -> None:
     becomes_up(url, server)
     os.killpg(server.pid, signal.SIGSTOP)
     frozen = asked(url, timeout_s=1.0)
-    assert (frozen.state, frozen.took_s < 2.0) == ("silent", True)
+    over_udp = url.startswith(("dns:", "sip:"))  # a datagram is not seen to be accepted
+    assert (frozen.state, frozen.took_s < 2.0) == ("silent" if over_udp else "frozen", True)
     os.killpg(server.pid, signal.SIGCONT)
     assert asked(url).ok, "it goes on as if nothing had been"
     os.killpg(server.pid, signal.SIGKILL)

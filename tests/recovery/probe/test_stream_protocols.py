@@ -10,7 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from releve.recovery.probe import http, ldap, mllp, nut, postgresql, redis, smtp, tcp
+from releve.recovery.probe import (
+    ber,
+    dicom,
+    http,
+    imap,
+    ldap,
+    mllp,
+    nut,
+    postgresql,
+    redfish,
+    redis,
+    smtp,
+    ssh,
+    tcp,
+)
 from releve.recovery.probe.dialogue import Dialogue
 from releve.recovery.probe.reading import ANSWER_BYTES_MAX, Verdict
 
@@ -31,6 +45,24 @@ def pg_error(code: str, sentence: str) -> bytes:
     return postgresql.encode_message(b"E", f"SFATAL\x00C{code}\x00M{sentence}\x00\x00".encode())
 
 
+def dicom_accept(result: int = 0) -> bytes:
+    return dicom.encode_pdu(0x02, bytes(68) + bytes.fromhex("2100 0004 0100") + bytes((result, 0)))
+
+
+def dicom_echo_answer(status: int = 0) -> bytes:
+    """C-ECHO-RSP as a peer sends it: class, command 8030, answers message 1, no data set, status."""
+    command = bytes.fromhex(
+        "0000 0200 12000000 312e322e3834302e31303030382e312e3100"
+        "0000 0001 02000000 3080 0000 2001 02000000 0100 0000 0008 02000000 0101 0000 0009 02000000"
+    ) + status.to_bytes(2, "little")
+    return dicom.encode_data(command)
+
+
+def ssh_packet(kind: int = 20) -> bytes:
+    payload = bytes((kind,)) + bytes(20)
+    return (len(payload) + 1 + 6).to_bytes(4, "big") + b"\x06" + payload + bytes(6)
+
+
 def json_answer(body: str, status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
@@ -44,6 +76,17 @@ WELL: dict[str, tuple[Callable[[], Dialogue], list[bytes]]] = {
     "mllp": (lambda: mllp.acknowledged("4711", "20240803"), [b"\x0bMSH|^~\\&|A\rMSA|AA|4711\r\x1c\r"]),
     "ldap": (ldap.bind_and_search, [BIND_OK, ENTRY + SEARCH_OK]),
     "postgresql": (lambda: postgresql.select_one(ACCOUNT), [PG_TRUST, PG_ONE]),
+    "imap": (imap.open_inbox, [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1\r\na OK done\r\n"]),
+    "imap login": (
+        lambda: imap.open_inbox("probe", 's"x'),
+        [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1\r\na OK in\r\n", b"* 3 EXISTS\r\nb OK [READ-ONLY] done\r\n"],
+    ),
+    "dicom": (dicom.echo, [dicom_accept(), dicom_echo_answer()]),
+    "ssh": (ssh.exchange_begins, [b"welcome\r\nSSH-2.0-OpenSSH_9.2p1\r\n", ssh_packet()]),
+    "redfish": (
+        lambda: redfish.power_and_health("h", 443, "/redfish/v1/Systems/1", "probe", "p"),
+        [json_answer('{"PowerState": "On", "Status": {"State": "Enabled", "Health": "OK"}}')],
+    ),
 }
 
 
@@ -61,6 +104,14 @@ def ups() -> Dialogue:
 
 def sql() -> Dialogue:
     return postgresql.select_one(ACCOUNT)
+
+
+def board() -> Dialogue:
+    return redfish.power_and_health("h", 443, "/redfish/v1/Systems/1")
+
+
+def mailbox() -> Dialogue:
+    return imap.open_inbox("probe", "p")
 
 
 # The same protocols, saying that something is wrong.
@@ -96,6 +147,30 @@ UNWELL: list[tuple[Callable[[], Dialogue], list[bytes], str, str]] = [
     (sql, [PG_TRUST, PG_READY], "wrong", "no row"),
     (sql, [b"HTTP/1.1 400 Bad Request\r\n"], "wrong", "does not speak PostgreSQL"),
     (sql, [b"R\xff\xff\xff\xff"], "wrong", "announces an answer"),
+    (imap.open_inbox, [b"* BYE too many connections\r\n"], "starting", "too many"),
+    (imap.open_inbox, [b"220 mail ESMTP\r\n"], "wrong", "does not speak IMAP"),
+    (mailbox, [b"* OK hi\r\n", b"a NO [AUTHENTICATIONFAILED] wrong\r\n"], "wrong", "LOGIN"),
+    (mailbox, [b"* OK hi\r\n", b"a NO [UNAVAILABLE] directory away\r\n"], "starting", "directory away"),
+    (mailbox, [b"* OK hi\r\n", b"a OK in\r\n", b"b NO mailbox locked\r\n"], "wrong", "EXAMINE INBOX"),
+    (mailbox, [b"* OK hi\r\n", b"* BYE going down\r\n"], "starting", "hangs up at LOGIN"),
+    (lambda: imap.open_inbox("a\r\nb"), [b"* OK hi\r\n"], "unasked", "control character"),
+    (dicom.echo, [bytes.fromhex("030000000004 00020301")], "starting", "congested"),
+    (dicom.echo, [bytes.fromhex("030000000004 00010107")], "wrong", "called AE title"),
+    (dicom.echo, [bytes.fromhex("070000000004 00000000")], "closed", "aborts"),
+    (dicom.echo, [dicom_accept(3)], "wrong", "no C-ECHO"),
+    (dicom.echo, [dicom_accept(), dicom_echo_answer(0x0122)], "wrong", "status 290"),
+    (dicom.echo, [b"HTTP/1.1 400 Bad Request\r\n"], "wrong", "does not speak DICOM"),
+    (lambda: dicom.echo("A_TITLE_THAT_IS_TOO_LONG"), [], "unasked", "no AE title"),
+    (ssh.exchange_begins, [b"SSH-1.5-old\r\n"], "wrong", "expected SSH 2.0"),
+    (ssh.exchange_begins, [b"Exceeded MaxStartups\r\n"], "starting", "MaxStartups"),
+    (ssh.exchange_begins, [b"SSH-2.0-x\r\n", ssh_packet(1)], "wrong", "does not begin the key exchange"),
+    (ssh.exchange_begins, [b"SSH-2.0-x\r\n"], "closed", "hung up"),
+    (board, [json_answer('{"PowerState": "Off"}')], "wrong", "its power is Off"),
+    (board, [json_answer('{"PowerState": "PoweringOn"}')], "starting", "PoweringOn"),
+    (board, [json_answer('{"PowerState": "On", "Status": {"Health": "Warning"}}')], "weak", "Warning"),
+    (board, [json_answer('{"PowerState": "On", "Status": {"Health": "Critical"}}')], "wrong", "Critical"),
+    (board, [json_answer('{"Members": []}')], "wrong", "no PowerState"),
+    (board, [json_answer("", "401 Unauthorized")], "wrong", "401"),
 ]
 
 
@@ -123,6 +198,36 @@ def test_an_unwell_server_is_named_for_what_it_said(
     verdict, _ = play(dialogue(), answers)
     assert verdict.state == state
     assert says in verdict.detail
+
+
+def test_dicom_speaks_the_bytes_of_the_standard(play: Play) -> None:
+    verdict, said = play(dicom.echo("STORE"), [dicom_accept(), dicom_echo_answer()])
+    assert said[0][:2] == b"\x01\x00"
+    assert said[0][10:42] == b"STORE".ljust(16) + b"RELEVE".ljust(16)
+    assert said[1].endswith(bytes.fromhex("0000 0008 02000000 0101"))
+    assert verdict.parting == bytes.fromhex("05000000000400000000"), "released, not broken off"
+
+
+def test_an_answer_to_c_echo_may_come_in_parts(play: Play) -> None:
+    whole = dicom_echo_answer()[12:]
+    parts = [(1, whole[:20]), (3, whole[20:])]
+    pdus = [
+        dicom.encode_pdu(0x04, (len(part) + 2).to_bytes(4, "big") + bytes((1, control)) + part)
+        for control, part in parts
+    ]
+    assert play(dicom.echo(), [dicom_accept(), *pdus])[0].state == "up"
+
+
+def test_imap_opens_the_mailbox_without_the_right_to_change_it(play: Play) -> None:
+    dialogue, answers = WELL["imap login"]
+    verdict, said = play(dialogue(), answers)
+    assert said == [b'a LOGIN "probe" "s\\"x"\r\n', b"b EXAMINE INBOX\r\n"]
+    assert verdict.parting == b"z LOGOUT\r\n"
+
+
+def test_redfish_logs_in(play: Play) -> None:
+    dialogue, answers = WELL["redfish"]
+    assert b"\r\nAuthorization: Basic cHJvYmU6cA==\r\n" in play(dialogue(), answers)[1][0]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -167,7 +272,7 @@ def test_ldap_speaks_the_bytes_of_the_standard(play: Play) -> None:
 
 @given(st.binary(max_size=400))
 def test_a_ber_element_comes_back_as_it_went(content: bytes) -> None:
-    tag, found, rest = ldap.split(ldap.encode(0x30, content) + b"rest")
+    tag, found, rest = ber.split(ber.encode(0x30, content) + b"rest")
     assert (tag, found, rest) == (0x30, content, b"rest")
 
 

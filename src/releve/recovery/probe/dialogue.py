@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from releve.recovery.probe.reading import ANSWER_BYTES_MAX, Unwell, Verdict
 
@@ -53,22 +53,38 @@ def exactly(heard: bytearray, size: int) -> Step:
 
 
 async def hold(
-    dialogue: Dialogue, host: str, port: int, *, timeout_s: float, tls: ssl.SSLContext | None = None
+    dialogue: Dialogue,
+    host: str,
+    port: int,
+    *,
+    timeout_s: float,
+    tls: ssl.SSLContext | None = None,
+    show: Callable[[bytes], None] | None = None,
 ) -> Verdict:
-    """Carry a dialogue over a TCP connection, within timeout_s for all of it."""
+    """Carry a dialogue over a TCP connection, within timeout_s for all of it.
+
+    tls   the connection is made private by it before anything is said
+    show  is given the server's certificate (DER) before the dialogue begins
+    """
     connected = False
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(timeout_s):
-            reader, writer = await asyncio.open_connection(host, port, ssl=tls)
-            connected = True
+            reader, writer = await asyncio.open_connection(host, port)
+            connected = True  # known apart from the handshake: a frozen server still accepts
+            if tls is not None:
+                await writer.start_tls(tls, server_hostname=host)
+            if show is not None:
+                show(writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b"")
             return await _carry(dialogue, reader, writer)
     except TimeoutError:
         if connected:
-            return Verdict("silent", f"it accepted the connection and did not answer within {timeout_s:g} s")
+            return Verdict("frozen", f"it accepted the connection and did not answer within {timeout_s:g} s")
         return Verdict("silent", f"no connection within {timeout_s:g} s")
     except ConnectionRefusedError:
         return Verdict("refused", "nothing listens there")
+    except ssl.SSLCertVerificationError as error:
+        return Verdict("unasked", f"its certificate is not trusted ({error.verify_message}), so no password was sent")
     except (ConnectionError, ssl.SSLError) as error:
         return Verdict("closed", f"the connection broke: {error.strerror or error}")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""LDAP v3 (RFC 4511): bind, then a base search that returns one entry. The few BER forms that this needs, by hand.
+"""LDAP v3 (RFC 4511): bind, then a base search that returns one entry.
 
 30 0c  02 01 01  60 07  02 01 03  04 00  80 00     bind: message 1, version 3, no name, simple, no password
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from releve.recovery.probe.ber import BOOLEAN, ENUM, OCTETS, SEQUENCE, encode, encode_integer, split
 from releve.recovery.probe.dialogue import Dialogue, exactly, more
 from releve.recovery.probe.reading import Unwell, Verdict, clipped
 
-_SEQUENCE, _INTEGER, _OCTETS, _ENUM, _BOOLEAN = 0x30, 0x02, 0x04, 0x0A, 0x01
 _BIND, _BIND_DONE, _SEARCH, _ENTRY, _SEARCH_DONE, _REFERENCE, _UNBIND = 0x60, 0x61, 0x63, 0x64, 0x65, 0x73, 0x42
 _SIMPLE, _PRESENT = 0x80, 0x87
 
@@ -54,48 +54,34 @@ def judge(code: int, entries: int, base: str) -> Verdict:
         return Verdict("starting" if code in _BUSY else "wrong", f"reading {what} ends with result {code}")
     if entries != 1:
         return Verdict("wrong", f"reading {what} brought {entries} entries, expected 1")
-    unbind = encode(_SEQUENCE, encode_integer(3) + encode(_UNBIND, b""))
+    unbind = encode(SEQUENCE, encode_integer(3) + encode(_UNBIND, b""))
     return Verdict("up", f"it binds and returns {what}", unbind)
-
-
-def encode(tag: int, content: bytes) -> bytes:
-    """Return one BER element with a definite length."""
-    size = len(content)
-    if size < 0x80:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
-
-
-def encode_integer(number: int, tag: int = _INTEGER) -> bytes:
-    """Return a small number that is not negative."""
-    return encode(tag, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
 def encode_bind(user: str, password: str) -> bytes:
     """Return a simple bind as message 1."""
-    body = encode_integer(3) + encode(_OCTETS, user.encode()) + encode(_SIMPLE, password.encode())
-    return encode(_SEQUENCE, encode_integer(1) + encode(_BIND, body))
+    body = encode_integer(3) + encode(OCTETS, user.encode()) + encode(_SIMPLE, password.encode())
+    return encode(SEQUENCE, encode_integer(1) + encode(_BIND, body))
 
 
 def encode_search(base: str) -> bytes:
     """Return a search of one entry, filter (objectClass=*), no attributes ("1.1"), as message 2."""
     body = (
-        encode(_OCTETS, base.encode())
-        + encode_integer(0, _ENUM)  # baseObject
-        + encode_integer(0, _ENUM)  # neverDerefAliases
+        encode(OCTETS, base.encode())
+        + encode_integer(0, ENUM)  # baseObject
+        + encode_integer(0, ENUM)  # neverDerefAliases
         + encode_integer(1)  # size limit
         + encode_integer(0)  # no time limit: ours is outside
-        + encode(_BOOLEAN, b"\x00")
+        + encode(BOOLEAN, b"\x00")
         + encode(_PRESENT, b"objectClass")
-        + encode(_SEQUENCE, encode(_OCTETS, b"1.1"))
+        + encode(SEQUENCE, encode(OCTETS, b"1.1"))
     )
-    return encode(_SEQUENCE, encode_integer(2) + encode(_SEARCH, body))
+    return encode(SEQUENCE, encode_integer(2) + encode(_SEARCH, body))
 
 
 def result_code(content: bytes) -> int:
     """Return the result code at the head of an LDAPResult."""
-    if len(content) < 3 or content[0] != _ENUM or content[1] != 1:
+    if len(content) < 3 or content[0] != ENUM or content[1] != 1:
         raise Unwell("wrong", "its answer has no result code")
     return content[2]
 
@@ -112,7 +98,7 @@ def _answer(heard: bytearray, words: bytes) -> Generator[bytes, bytes, tuple[int
 def _message(heard: bytearray) -> Generator[bytes, bytes, bytes]:
     """Return the content of the next message, which is a SEQUENCE."""
     tag, size = yield from exactly(heard, 2)
-    if tag != _SEQUENCE:
+    if tag != SEQUENCE:
         raise Unwell("wrong", f"it does not speak LDAP: its answer begins with {tag:#x}")
     if size & 0x80:
         count = size & 0x7F
@@ -120,19 +106,3 @@ def _message(heard: bytearray) -> Generator[bytes, bytes, bytes]:
             raise Unwell("wrong", f"it does not speak LDAP: a length of {count} bytes")
         size = int.from_bytes((yield from exactly(heard, count)), "big")
     return (yield from exactly(heard, size))
-
-
-def split(data: bytes) -> tuple[int, bytes, bytes]:
-    """Return tag and content of the first element of some bytes, and what follows it.
-
-    raises  Unwell  the bytes are no BER
-    """
-    if len(data) < 2:
-        raise Unwell("wrong", "it does not speak LDAP: an element is cut short")
-    tag, size, start = data[0], data[1], 2
-    if size & 0x80:
-        start = 2 + (size & 0x7F)
-        size = int.from_bytes(data[2:start], "big")
-    if len(data) < start + size:
-        raise Unwell("wrong", "it does not speak LDAP: an element is cut short")
-    return tag, data[start : start + size], data[start + size :]

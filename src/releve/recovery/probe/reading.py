@@ -1,8 +1,10 @@
 """What a probe found. States are few and stable, since reports, pages and journals branch on them.
 
 up        it answered as it should
+weak      it works, but not as it should: a certificate about to run out, a clock that is off, a UPS on bypass
 refused   nothing listens there
-silent    it did not answer in time, whether or not it accepted the connection
+silent    no connection, or no answer over UDP, in time: gone, cut off, or frozen
+frozen    it accepted the connection and did not answer in time: the machine lives, the program does not
 closed    it hung up before it answered
 wrong     it answered, but not what a well server answers
 starting  it said itself that it is not ready yet
@@ -15,7 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["up", "refused", "silent", "closed", "wrong", "starting", "battery", "unasked"]
+State = Literal["up", "weak", "refused", "silent", "frozen", "closed", "wrong", "starting", "battery", "unasked"]
+
+#: It does its work: whoever needs it may go on.
+WORKING: frozenset[State] = frozenset(("up", "weak"))
+#: Nothing came in time. A slow server reads like this too when it is not waited for long enough.
+UNANSWERED: frozenset[State] = frozenset(("silent", "frozen"))
 
 #: No well answer to a probe is longer; a page that never ends is not read to its end.
 ANSWER_BYTES_MAX = 64 * 1024
@@ -35,8 +42,8 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Return whether it is well."""
-        return self.state == "up"
+        """Return whether it works."""
+        return self.state in WORKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,8 @@ class Reading:
 
     @property
     def ok(self) -> bool:
-        """Return whether it is well."""
-        return self.state == "up"
+        """Return whether it works."""
+        return self.state in WORKING
 
 
 class Unwell(Exception):
