@@ -1,42 +1,30 @@
-"""Public outages without a cycle: each becomes an estate that plans, and whose plan the independent checker passes."""
+"""Public outages as estates: every one plans, those with a cycle by the break point that opens it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from releve.estate import Estate
+from releve.estate import FEED, UPS
+from releve.estate.outage import read_outage
 from releve.recovery.plan import make_plan
 
-EstateOf = Callable[[str], Estate]
-
 OUTAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "outages"
-CASES = [
-    path
-    for path in sorted(OUTAGES.glob("*.json"))
-    if path.stem != "index" and not json.loads(path.read_text("utf-8"))["expected_cycles"]
-]
+CASES = [path for path in sorted(OUTAGES.glob("*.json")) if path.stem != "index"]
 
 
 @pytest.mark.skipif(not CASES, reason="shared/data/outages is not beside this checkout")
-def test_thirteen_of_the_seventeen_can_be_planned() -> None:
-    assert len(CASES) == 13
+def test_all_seventeen_can_be_planned() -> None:
+    assert len(CASES) == 17
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_every_start_order_of_an_outage_holds(path: Path, estate_of: EstateOf) -> None:
-    case = json.loads(path.read_text("utf-8"))
-    text = ""
-    for service in case["services"]:
-        needs = [needed for needing, needed in case["dependencies"] if needing == service["id"]]
-        text += f'[[service]]\nid = "{service["id"]}"\ntier = {service["tier"]}\nneeds = {json.dumps(needs)}\n'
-        text += 'duration = {p50_s = 60, p90_s = 120}\nstart = {command = ["x"]}\n'
-    plan = make_plan(estate_of(text))
+def test_every_start_order_of_an_outage_holds(path: Path) -> None:
+    estate = read_outage(path).estate
+    plan = make_plan(estate)
     starts = {step.unit: step.start_s for step in plan.steps}
     ends = {step.unit: step.end_s for step in plan.steps}
-    assert set(starts) == {service["id"] for service in case["services"]}
-    assert all(ends[needed] <= starts[needing] for needing, needed in case["dependencies"])
-    assert plan.makespan_s == plan.bound.least_s, "nothing is short here, so the chain of needs is all that counts"
+    assert set(starts) == set(estate.units)
+    assert all(ends[needed] <= starts[unit.id] for unit in estate.units.values() for needed in estate.first_needs(unit))
+    assert all(starts[unit.id] == 0 for unit in estate.units.values() if unit.kind in (FEED, UPS) and not unit.needs)
