@@ -8,6 +8,7 @@ The estate opens no socket and starts nothing: how a unit is probed and started 
 `recovery`. Two orders are kept apart: `needs` is the technical one, `tier` and `clinical` are what care waits for.
 """
 
+from releve.estate.battery import Battery, BatteryTest
 from releve.estate.cycles import Demand, can_never_start, demanded_breaks, name_a_cycle, strongly_connected
 from releve.estate.file import amount_max, load, load_unproved
 from releve.estate.impact import Impact, impact
@@ -49,6 +50,8 @@ __all__ = [
     "STORAGE",
     "UNIT",
     "UPS",
+    "Battery",
+    "BatteryTest",
     "Belief",
     "Bilingual",
     "BreakPoint",

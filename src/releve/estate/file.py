@@ -5,6 +5,7 @@
     [restart]   at_once                       how many starts may run at the same time
     [recovery]  stands_on                     units that whoever restarts needs itself
     [forecast]  day_spread, failure_share, repair_s
+    [battery]   when what runs on battery is stopped: see battery
     [[site]]    id, name, kind = "hospital" | "hosting", emergency
     [[room]]    id, name, site
     [[contact]] id, name, phone, email, role
@@ -23,6 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from releve.errors import WrongUse
+from releve.estate.battery import parse_battery
 from releve.estate.command import parse_name
 from releve.estate.cycles import demanded_breaks, name_a_cycle
 from releve.estate.entries import (
@@ -48,7 +50,7 @@ UNITS_MAX = 20_000
 FILES_MAX = 500
 
 #: Tables that stand in one file only.
-_ONCE = ("estate", "restart", "recovery", "forecast")
+_ONCE = ("estate", "restart", "recovery", "forecast", "battery")
 _SECTIONS = ("site", "room", "contact", "capacity", "break", *KINDS)
 
 
@@ -106,6 +108,7 @@ def _read(path: Path) -> tuple[Estate, Mapping[str, Table]]:
         capacities=MappingProxyType(known.capacities),
         units=MappingProxyType(units),
         belief=parse_belief(once["forecast"]),
+        battery=parse_battery(once["battery"], known.unit_ids),
         rooms=MappingProxyType(known.rooms),
         contacts=MappingProxyType(known.contacts),
         breaks=tuple(parse_break(table, units) for table in sections["break"]),

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log
 
+from releve.estate.battery import Battery
+
 #: How a unit may be asked whether it is well; `recovery.probe` has one file for each.
 PROBE_SCHEMES = (
     "command",
@@ -271,6 +273,7 @@ class Estate:
     capacities: Mapping[str, Capacity]
     units: Mapping[str, Unit]
     belief: Belief = field(default_factory=Belief)
+    battery: Battery = field(default_factory=Battery)
     rooms: Mapping[str, Room] = field(default_factory=dict)
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     breaks: tuple[BreakPoint, ...] = ()
