@@ -56,6 +56,8 @@ _UNIT_KEYS = (
     "uses",
     "duration",
     "stop_duration",
+    "check_duration",
+    "release_duration",
     "start",
     "stop",
     "check",
@@ -171,6 +173,8 @@ def parse_unit(table: Table, kind: str, known: Known) -> Unit:
         released_by_hospital=_by_hospital(table),
         wave=_wave(table),
         stop_duration=parse_duration(table, "stop_duration"),
+        check_duration=parse_duration(table, "check_duration"),
+        release_duration=parse_duration(table, "release_duration"),
         repair=parse_name(table, "repair") if "repair" in table else None,
     )
 

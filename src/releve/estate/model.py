@@ -201,7 +201,8 @@ class Unit:
     release      id of the contact that must release it to care after it is up; "" when up is enough
     released_by_hospital  every hospital releases it for itself
     wave         callers are let in wave by wave after release: 0 for all at once, else how many hospitals at a time
-    stop_duration  how long a stop takes; None: nobody wrote it down
+    stop_duration, check_duration, release_duration  how long its stop takes, its integrity check, and a person from
+                 being asked for a release until it is given; None: nobody wrote it down
     repair       what a person does when every try failed
     line, file   where its id is written
     """
@@ -233,6 +234,8 @@ class Unit:
     released_by_hospital: bool = False
     wave: int = 0
     stop_duration: Duration | None = None
+    check_duration: Duration | None = None
+    release_duration: Duration | None = None
     repair: Bilingual | None = None
     file: str = ""
 

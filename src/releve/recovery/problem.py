@@ -281,11 +281,11 @@ class _Restart:
         whole = {unit.id: self._check(task, unit) for task, unit in enumerate(units)}
         wanted = _wants_without_cycles(self._estate)
         for task, unit in enumerate(units):
-            groups = [(whole[one],) for one in self._estate.first_needs(unit)]
+            groups = [(whole[one],) for one in dict.fromkeys(self._estate.first_needs(unit))]
             if unit.needs_any:
-                groups.append(tuple(whole[one] for one in unit.needs_any))
+                groups.append(tuple(dict.fromkeys(whole[one] for one in unit.needs_any)))
             hard = len(groups)
-            groups += [(whole[one],) for one in wanted[unit.id]]
+            groups += [(whole[one],) for one in dict.fromkeys(wanted[unit.id])]
             self._groups[task] = groups
             soft[task] = frozenset(range(hard, len(groups)))
             self._releases(whole[unit.id], unit)
@@ -309,7 +309,9 @@ class _Restart:
             return task
         asks = unit.check.address if unit.check.driver == "person" else ""
         name = f"{unit.id}/check"
-        return self._add(Task(name, unit.id, "check", "", asks), [(task,)], [], 0.0, UNKNOWN_CHECK, assumed=True)
+        belief = unit.check_duration or UNKNOWN_CHECK
+        assumed = unit.check_duration is None
+        return self._add(Task(name, unit.id, "check", "", asks), [(task,)], [], 0.0, belief, assumed=assumed)
 
     def _releases(self, whole: int, unit: Unit) -> None:
         """Add what stands between a unit that is up and care that may use it."""
@@ -322,8 +324,8 @@ class _Restart:
                 [(whole,)],
                 self._validators(VALIDATORS),
                 0.0 if by_hospital else weight(unit),
-                UNKNOWN_RELEASE,
-                assumed=True,
+                unit.release_duration or UNKNOWN_RELEASE,
+                assumed=unit.release_duration is None,
             )
         if not by_hospital or not unit.hospitals:
             return
@@ -338,8 +340,8 @@ class _Restart:
                     [(after,), *((one,) for one in before)],
                     self._validators(f"{VALIDATORS}-{hospital}") if asks else [],
                     share,
-                    UNKNOWN_RELEASE if asks else UNKNOWN_WAVE,
-                    assumed=True,
+                    (unit.release_duration or UNKNOWN_RELEASE) if asks else UNKNOWN_WAVE,
+                    assumed=unit.release_duration is None or not asks,
                 )
                 for hospital in unit.hospitals[first : first + size]
             ]
