@@ -361,7 +361,7 @@ def test_versions_and_history_are_whole_fhir(scene: Scene) -> None:
 
 
 #: Tables that stay small whatever the hospital: few senders, few reasons.
-_SMALL = {"feed", "kept_count", "source", "meta"}
+_SMALL = {"feed", "kept_count", "source", "meta", "sighting"}
 _QUERIES = {name: sql for name, sql in [*vars(views).items(), *vars(persons).items()] if name.startswith("SQL_")}
 
 

@@ -35,6 +35,7 @@ _TABLES = {
     "link": "loser, at, hlc, origin, place",
     "stay": "encounter",
     "feed": "origin, sender, type",
+    "sighting": "service, origin",
     "kept": "pos",
     "kept_count": "type, reason",
     "own_event": "pos",

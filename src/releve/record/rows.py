@@ -251,6 +251,24 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
     origin: str
 
 
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """What one hospital's node said last about one service: "down for whom" is answered by these.
+
+    hospital    the node that measured it
+    state       "normal", "degraded", "down" or "returning"
+    since       when that state began there, microseconds
+    checked_at  when it was measured last before it was said; an unchanged state is said again every ten minutes
+    why         what the probe found, as a word of recovery.probe.reading: "up", "frozen", "refused"…
+    """
+
+    service: str
+    hospital: str
+    state: str
+    since: int
+    checked_at: int
+    why: str
+
+
 class Kept(msgspec.Struct, frozen=True, gc=False):
     """Input that is kept and waits for somebody who can read it."""
 

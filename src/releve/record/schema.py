@@ -13,6 +13,7 @@ hospitals have no time for one.
     token     what people and machines look for, by (param, value); only for types of low volume
     link      every merge and unmerge ever stated, in force or not
     stay      who lies where, computed from the movements of an Encounter
+    sighting  what each hospital's node said last about each service it watches
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from releve.errors import StoreUnable
 
 VIEWS_FILE = "views.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: FHIR types by their code in the tables; append only.
 TYPES = (
@@ -146,6 +147,10 @@ CREATE TABLE delivery (
   at INTEGER NOT NULL, PRIMARY KEY (destination, pos)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_by_state ON delivery (destination, state, pos);
+CREATE TABLE sighting (
+  service TEXT NOT NULL, origin TEXT NOT NULL, hlc INTEGER NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL,
+  checked_at INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (service, origin)
+) STRICT, WITHOUT ROWID;
 """
 
 #: 32 MB of WAL before its pages go back: the random pages of two indexes are then written once, not once a batch.

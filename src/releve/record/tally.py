@@ -9,6 +9,7 @@ import orjson
 
 from releve.log import Body, Event, Statement
 from releve.record.shelf import SQL_OWN, Shelf
+from releve.record.sighting import SIGHTING, see
 
 #: Kinds of this node's own events that may have to be written back to the centre.
 _OWN_KINDS = frozenset({"hl7v2", "note", "admission", "merge", "unmerge"})
@@ -33,6 +34,8 @@ def count(shelf: Shelf, event: Event, body: Body, own_origin: str) -> None:
                 keep(shelf, event, told, body.remarks[0] if body.remarks else "")
     elif kind == "delivery" and event.origin == own_origin:
         _deliver(shelf, event, told)
+    elif kind == SIGHTING:
+        see(shelf, event, told)
     if event.origin == own_origin and kind in _OWN_KINDS and body.statements:
         shelf.own.append(
             (

@@ -35,6 +35,7 @@ from releve.record.rows import (
     Owed,
     Person,
     Point,
+    Sighting,
     Stay,
     Stored,
     WardCount,
@@ -93,6 +94,10 @@ SQL_FEEDS = "SELECT sender, type, count, last_at, origin FROM feed ORDER BY orig
 SQL_KEPT = (
     "SELECT pos, type, sender, control_id, received_at, reason, origin FROM kept "
     "WHERE pos < ? ORDER BY pos DESC LIMIT ?"
+)
+SQL_SIGHTINGS = (
+    "SELECT service, origin, state, since, checked_at, why FROM sighting WHERE ?1 = '' OR service = ?1 "
+    "ORDER BY service, origin"
 )
 SQL_KEPT_COUNTS = "SELECT type, reason, count FROM kept_count ORDER BY count DESC, type, reason"
 SQL_TYPE_COUNTS = "SELECT type, sum(count) FROM feed GROUP BY type ORDER BY type"
@@ -308,6 +313,10 @@ class Views:
     def counts_by_type(self) -> dict[str, int]:
         """Return how many messages of each type were kept, understood or not."""
         return dict(self.db.execute(SQL_TYPE_COUNTS))
+
+    def sightings(self, service: str = "") -> list[Sighting]:
+        """Return what each hospital's node said last about a service, or about every one, by service and hospital."""
+        return [Sighting(*row) for row in self.db.execute(SQL_SIGHTINGS, (service,))]
 
     # Resources
 
