@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from releve.errors import Refused, StoreUnable
-from releve.sitrep import SituationReport, earlier_forecasts, next_number, render_text, write
+from releve.sitrep import SituationReport, earlier_forecasts, edition_of, next_number, render_text, write
 
 Moments = dict[str, SituationReport]
 
@@ -19,7 +19,7 @@ def test_reports_lie_beside_each_other_and_the_newest_is_in_force(tmp_path: Path
     for report in moments.values():
         assert next_number(folder) == report.number
         written = write(report, folder)
-        assert written.text["fr"].read_text("utf-8") == render_text(report, "fr")
+        assert written.text["fr"].read_text("utf-8") == render_text(edition_of(report), "fr")
     names = {path.name for path in folder.iterdir()}
     assert {
         f"sitrep-000{n}.{form}" for n in range(1, 5) for form in ("fr.html", "en.html", "fr.txt", "en.txt", "json")

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from releve.estate import Bilingual
-from releve.sitrep import Declared, SituationReport, render_html, render_text, sections
+from releve.sitrep import Declared, SituationReport, edition_of, render_html, render_text, sections
 
 Moments = dict[str, SituationReport]
 SHAPES = ("unmeasured", "cut", "restart", "back")
@@ -41,10 +41,10 @@ class Words(HTMLParser):
 def test_both_forms_say_the_same_sentences(moment: str, lang: str, moments: Moments) -> None:
     report = moments[moment]
     reader = Words()
-    reader.feed(render_html(report, lang))
+    reader.feed(render_html(edition_of(report), lang))
     assert reader.open == []
     page = " ".join("".join(reader.text).split())
-    text = " ".join(render_text(report, lang).split())
+    text = " ".join(render_text(edition_of(report), lang).split())
     for section in sections(report, lang):
         for line in section.lines:
             sentence = " ".join(line.text.split())
@@ -54,13 +54,13 @@ def test_both_forms_say_the_same_sentences(moment: str, lang: str, moments: Mome
 
 @pytest.mark.parametrize("moment", SHAPES)
 def test_a_page_fetches_nothing(moment: str, moments: Moments) -> None:
-    page = render_html(moments[moment], "fr", other="x.en.html", index="index.html")
+    page = render_html(edition_of(moments[moment]), "fr", other="x.en.html", index="index.html")
     assert not re.search(r"<script|<link|<img|@import|url\(|https?://", page)
     assert '<html lang="fr">' in page
 
 
 def test_a_state_is_told_by_its_word_and_not_by_colour_alone(moments: Moments) -> None:
-    page = render_html(moments["restart"], "en")
+    page = render_html(edition_of(moments["restart"]), "en")
     assert page.count('aria-label="down"') == 2
     assert page.count('aria-label="working"') == 2
 
@@ -68,23 +68,23 @@ def test_a_state_is_told_by_its_word_and_not_by_colour_alone(moments: Moments) -
 def test_what_people_declare_cannot_become_markup(moments: Moments) -> None:
     words = Bilingual("<script>x</script>", "<script>x</script>")
     report = replace(moments["cut"], declared=(Declared("staff", words, "<b>", 0),))
-    assert "<script>" not in render_html(report, "en")
+    assert "<script>" not in render_html(edition_of(report), "en")
 
 
 def test_an_exercise_says_so_first(moments: Moments) -> None:
     report = replace(moments["cut"], is_exercise=True)
-    assert render_text(report, "en").startswith("EXERCISE")
-    assert "EXERCICE" in render_html(report, "fr")
+    assert render_text(edition_of(report), "en").startswith("EXERCISE")
+    assert "EXERCICE" in render_html(edition_of(report), "fr")
 
 
 def test_text_fits_on_paper(moments: Moments) -> None:
     for report in moments.values():
         for lang in ("fr", "en"):
-            assert max(len(line) for line in render_text(report, lang).splitlines()) <= 96
+            assert max(len(line) for line in render_text(edition_of(report), lang).splitlines()) <= 96
 
 
 def test_a_hospital_reads_its_own_line(moments: Moments) -> None:
-    text = render_text(moments["restart"], "en")
+    text = render_text(edition_of(moments["restart"]), "en")
     assert "Hôpital du Nord — down: Patient record; working: Internal mail." in text
 
 
@@ -96,7 +96,7 @@ def _luminance(colour: str) -> float:
 
 def test_every_colour_of_words_has_contrast_enough_on_white(moments: Moments) -> None:
     """WCAG 2.2, 1.4.3: 4.5 to 1; the same pairs reversed are the signs and the headers."""
-    found = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", render_html(moments["cut"], "en")))
+    found = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", render_html(edition_of(moments["cut"]), "en")))
     assert {"ink", "soft", "normal", "degraded", "down", "returning", "unknown"} <= found.keys()
     for name, colour in found.items():
         if name not in ("line", "paper", "ground"):

@@ -82,7 +82,7 @@ def test_a_missed_announcement_stays_with_its_old_value(moments: Moments) -> Non
 @pytest.mark.parametrize("moment", SHAPES)
 def test_no_report_concludes_about_an_attack(moment: str, lang: str, told: Told) -> None:
     text = told(moment, lang)
-    assert {"fr": "ne montre ni n'exclut un acte malveillant", "en": "shows or excludes a malicious act"}[lang] in text
+    assert {"fr": "ne montre ni n’exclut un acte malveillant", "en": "shows or excludes a malicious act"}[lang] in text
     assert not re.search(r"no attack|not an attack|pas d'attaque|aucune attaque|cyber", text, re.IGNORECASE)
 
 

@@ -66,7 +66,7 @@ def test_times_are_those_of_the_hospital_and_name_another_day() -> None:
 
 
 def test_what_a_probe_saw_is_told_in_both_languages() -> None:
-    assert seen("refused", "nothing listens there").fr == "rien n'écoute à cette adresse"
+    assert seen("refused", "nothing listens there").fr == "rien n’écoute à cette adresse"
     assert "«" in seen("wrong", "it answers 500").fr
     assert "it answers 500" in seen("wrong", "it answers 500").fr
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
-from releve.clock import Instant
+import msgspec
+
+from releve.clock import Instant, to_iso
 from releve.estate import FEED, Unit
 from releve.recovery.forecast import Forecast, Span
 from releve.sitrep.report import SituationReport, State
@@ -28,6 +29,17 @@ SLIPS_MAX = 6
 #: A day so much slower than believed is worth a sentence.
 SLOWER_MIN = 1.25
 
+#: The form of the report: what each audience reads, in this order. The facts are the same, the depth is not.
+FORM = {
+    "cell": ("back", "out", "care", "emergency", "cause", "staff", "forecast", "restart"),
+    "staff": ("back", "out", "care", "emergency", "cause", "staff", "forecast"),
+    "authorities": ("back", "out", "care", "emergency", "cause", "staff", "forecast", "restart"),
+    "public": ("back", "out", "care", "emergency", "cause", "advice", "forecast"),
+}
+
+#: Who reads what the probes saw, unit by unit; the others find it under the evidence.
+_DEEP = ("cell", "authorities")
+
 _PHASE_STAFF = {
     "unmeasured": ("staff.unmeasured",),
     "cut": ("staff.cut.1", "staff.cut.2"),
@@ -36,16 +48,23 @@ _PHASE_STAFF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A sentence and what it stands on; a sentence that only states the rules of the report has no evidence."""
+class Line(msgspec.Struct, frozen=True):
+    """A sentence and what it stands on.
+
+    seen      what was seen, in a few words, for whoever reads that deep
+    evidence  ids of releve.sitrep.evidence
+    measured  it says what was measured, or declared by a named person: nobody may reword it
+    todo      a person is expected to say more here before the report goes out
+    """
 
     text: str
-    evidence: str = ""
+    seen: str = ""
+    evidence: tuple[str, ...] = ()
+    measured: bool = True
+    todo: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A heading and its lines. key is stable, for anchors and tests."""
 
     key: str
@@ -61,33 +80,35 @@ def headline(report: SituationReport, lang: str) -> str:
     return WORDS[lang][f"head.{report.phase}"].format(up=up, down=down, all=len(units))
 
 
-def sections(report: SituationReport, lang: str) -> list[Section]:
-    """Return the sections in the order in which they are read."""
-    words = _Words(report, lang)
-    made = (
-        ("out", words.out()),
-        ("back", words.back()),
-        ("care", words.care()),
-        ("emergency", words.emergency()),
-        ("staff", words.staff()),
-        ("cause", words.cause()),
-        ("forecast", words.slips()),
-        ("restart", words.restart()),
-    )
-    return [Section(key, WORDS[lang][f"section.{key}"], tuple(lines)) for key, lines in made]
+def sections(report: SituationReport, lang: str, audience: str = "cell") -> list[Section]:
+    """Return the sentences for an audience, in the order in which they are read."""
+    words = _Words(report, lang, audience)
+    made: dict[str, Callable[[], list[Line]]] = {
+        "back": words.back,
+        "out": words.out,
+        "care": words.care,
+        "emergency": words.emergency,
+        "cause": words.cause,
+        "staff": words.staff,
+        "advice": words.advice,
+        "forecast": words.slips,
+        "restart": words.restart,
+    }
+    return [Section(key, WORDS[lang][f"section.{key}"], tuple(made[key]())) for key in FORM[audience]]
 
 
-def return_text(report: SituationReport, unit: Unit, lang: str) -> str:
+def return_text(report: SituationReport, unit: Unit, lang: str, audience: str = "cell") -> str:
     """Return until when a service is out, as a sentence; empty when it is back everywhere."""
     if report.worst(unit) in ("normal", "degraded", "unknown"):
         return ""
-    return _Words(report, lang).until(unit.id)
+    return _Words(report, lang, audience).until(unit.id)
 
 
 class _Words:
     """A report with a language: everything that makes sentences."""
 
-    def __init__(self, report: SituationReport, lang: str) -> None:
+    def __init__(self, report: SituationReport, lang: str, audience: str) -> None:
+        self._audience = audience
         self._report = report
         self._lang = lang
         self._words = WORDS[lang]
@@ -96,7 +117,7 @@ class _Words:
     def back(self) -> list[Line]:
         """What works in every hospital, and since when."""
         lines = [self._service(unit, "normal") for unit in self._with_worst("normal")]
-        return lines or [Line(self._words["none.back"])]
+        return lines or [Line(self._words["none.back"], evidence=("states",))]
 
     def out(self) -> list[Line]:
         """What is not right somewhere, worst first as care wants it back, and until when."""
@@ -107,13 +128,14 @@ class _Words:
                 unmeasured.append(unit)
                 continue
             lines += [self._service(unit, state) for state in states if state != "normal"]
-            if span := return_text(report, unit, self._lang):
-                lines.append(Line("    " + span))
+            if span := return_text(report, unit, self._lang, self._audience):
+                lines.append(Line("    " + span, evidence=self._forecast_ids()))
         if not lines and report.states:
-            lines.append(Line(self._words["none.out"]))
+            lines.append(Line(self._words["none.out"], evidence=("states",)))
         lines += self._expectations()
         if unmeasured:
-            lines.append(Line(self._words["unmeasured.services"].format(services=self._units(unmeasured))))
+            text = self._words["unmeasured.services"].format(services=self._units(unmeasured))
+            lines.append(Line(text, evidence=("states",)))
         return lines
 
     def until(self, unit: str) -> str:
@@ -132,26 +154,34 @@ class _Words:
         lines = []
         if care.open:
             closed = [one for one, is_open in care.open.items() if not is_open]
-            lines.append(Line(words["care.open"].format(open=len(care.open) - len(closed), all=len(care.open))))
-            if closed:
-                lines.append(Line(words["care.closed"].format(hospitals=self._hospitals(closed, every=True))))
+            text = words["care.open"].format(open=len(care.open) - len(closed), all=len(care.open))
+            lines.append(Line(text, evidence=("nodes",)))
+            if closed and self._audience != "public":
+                text = words["care.closed"].format(hospitals=self._hospitals(closed, every=True))
+                lines.append(Line(text, evidence=("nodes",)))
         else:
-            lines.append(Line(words["care.unmeasured"]))
+            lines.append(Line(words["care.unmeasured"], evidence=("nodes",)))
+        if self._audience != "public":
+            lines += self._counts()
+        return lines + (self._declared("care") or [Line(words["care.expected"], measured=False, todo=True)])
+
+    def _counts(self) -> list[Line]:
+        """What was taken in, what is owed, what was refused: counts, for whoever works with them."""
+        care, words = self._report.care, self._words
+        texts = []
         if care.captured is not None:
             took = care.captured
-            lines.append(
-                Line(
-                    words["care.captured"].format(
-                        admissions=took.admissions, results=took.results, notes=took.notes, others=took.others
-                    )
+            texts.append(
+                words["care.captured"].format(
+                    admissions=took.admissions, results=took.results, notes=took.notes, others=took.others
                 )
             )
         if care.owed is not None:
             accepted = "–" if care.accepted is None else care.accepted
-            lines.append(Line(words["care.owed"].format(owed=care.owed, accepted=accepted)))
+            texts.append(words["care.owed"].format(owed=care.owed, accepted=accepted))
         if care.refused:
-            lines.append(Line(words["care.refused"].format(refused=care.refused)))
-        return lines + (self._declared("care") or [Line(words["care.expected"])])
+            texts.append(words["care.refused"].format(refused=care.refused))
+        return [Line(text, evidence=("counts",)) for text in texts]
 
     def emergency(self) -> list[Line]:
         """What is measured where there are emergency departments, and what a person declared."""
@@ -160,34 +190,53 @@ class _Words:
         lines = []
         asked = [care.open[one] for one in places if one in care.open]
         if asked:
-            lines.append(Line(words["emergency.open"].format(open=sum(asked), all=len(places))))
-        return lines + (self._declared("emergency") or [Line(words["emergency.undeclared"])])
+            text = words["emergency.open"].format(open=sum(asked), all=len(places))
+            lines.append(Line(text, evidence=("nodes",)))
+        return lines + (self._declared("emergency") or [Line(words["emergency.undeclared"], measured=False, todo=True)])
 
     def staff(self) -> list[Line]:
         """What staff must do now."""
-        return [Line(self._words[key]) for key in _PHASE_STAFF[self._report.phase]] + self._declared("staff")
+        rules = [Line(self._words[key], measured=False) for key in _PHASE_STAFF[self._report.phase]]
+        return self._declared("staff") + rules
+
+    def advice(self) -> list[Line]:
+        """What the public should do, which does not depend on what is measured."""
+        return [Line(self._words[f"advice.{key}"], measured=False) for key in ("emergency", "appointment")]
 
     def cause(self) -> list[Line]:
         """The evidence in the order in which it was seen, what it explains, and what is not known."""
         report, words = self._report, self._words
         declared = self._declared("cause")
         if not report.losses or report.explained is None:
-            return [Line(words["cause.nothing"]), Line(words["cause.unknown.all"]), *declared]
+            nothing = (words["cause.nothing"], words["cause.unknown.all"])
+            return [*(Line(text, evidence=("losses",)) for text in nothing), *declared]
         fell = report.explained.fell
-        first = self._names(fell)
+        first, ids = self._names(fell), tuple(f"loss:{one}" for one in fell)
         lines = [line for _, line in sorted(self._losses(fell), key=lambda pair: pair[0])]
+        if self._audience in _DEEP:
+            lines += self._later(fell)
+        is_power = all(self._estate.units[one].kind == FEED for one in fell)
+        lines.append(Line(words["cause.power" if is_power else "cause.other"], evidence=ids))
+        lines.append(Line(words["cause.unknown"].format(first=first), evidence=("losses",)))
+        return lines + declared
+
+    def _later(self, fell: Sequence[str]) -> list[Line]:
+        """Return what the first loss explains of the later ones, and what it does not."""
+        report, words = self._report, self._words
+        assert report.explained is not None
+        lines = []
         later = list(dict.fromkeys(loss.unit for loss in report.losses if loss.unit not in fell))
         explained = [unit for unit in later if unit in report.explained.falls]
         if later:
-            lines.append(Line(words["cause.explained"].format(count=len(explained), all=len(later))))
+            text = words["cause.explained"].format(count=len(explained), all=len(later))
+            lines.append(Line(text, evidence=("losses", "estate")))
         if left := [unit for unit in later if unit not in report.explained.falls]:
-            lines.append(Line(words["cause.unexplained"].format(units=self._names(left))))
+            text = words["cause.unexplained"].format(units=self._names(left))
+            lines.append(Line(text, evidence=(*(f"loss:{one}" for one in left), "estate")))
         if report.every_s:
-            lines.append(Line(words["cause.order"].format(every=length_text(report.every_s))))
-        is_power = all(self._estate.units[one].kind == FEED for one in fell)
-        lines.append(Line(words["cause.power" if is_power else "cause.other"]))
-        lines.append(Line(words["cause.unknown"].format(first=first)))
-        return lines + declared
+            text = words["cause.order"].format(every=length_text(report.every_s))
+            lines.append(Line(text, evidence=("losses",)))
+        return lines
 
     def _losses(self, fell: Sequence[str]) -> Iterable[tuple[Instant, Line]]:
         """Return what was lost first and came back, with its time."""
@@ -196,70 +245,89 @@ class _Words:
             if loss.unit not in fell:
                 continue
             key, is_first = ("cause.first" if is_first else "cause.also"), False
-            name = self._names([loss.unit])
+            name, ids = self._names([loss.unit]), (f"loss:{loss.unit}",)
             text = words[key].format(when=self._clock(loss.at, seconds=True), unit=name)
-            yield loss.at, Line(text, evidence_text(loss.evidence, self._lang))
+            yield loss.at, Line(text, self._seen(evidence_text(loss.evidence, self._lang)), ids)
             if loss.back_at is not None:
                 length, back = length_text((loss.back_at - loss.at) / 1e6), self._clock(loss.back_at, seconds=True)
-                yield loss.back_at, Line(words["cause.back"].format(when=back, unit=name, length=length))
+                text = words["cause.back"].format(when=back, unit=name, length=length)
+                yield loss.back_at, Line(text, evidence=ids)
 
     def slips(self) -> list[Line]:
         """Earlier forecasts with what became of them, and how far the newest moved."""
         report, words = self._report, self._words
-        lines = [Line(self._slip(one)) for one in report.earlier[-SLIPS_MAX:] if one.essential is not None]
-        clocked = [one for one in report.earlier if one.essential is not None and not one.after]
+        shown_max = SLIPS_MAX if self._audience in _DEEP else 1
+        earlier = [one for one in report.earlier if one.essential is not None]
+        lines = [Line(self._slip(one), evidence=(f"forecast:{to_iso(one.issued_at)}",)) for one in earlier[-shown_max:]]
+        clocked = [one for one in earlier if not one.after]
         now = report.forecast
         if clocked and now is not None and now.essential is not None and not now.after:
             before = clocked[-1]
             assert before.essential is not None
             later_s = (now.issued_at - before.issued_at) / 1e6 + now.essential.p90_s - before.essential.p90_s
             if later_s >= 1:
-                lines.append(Line(words["slip.moved"].format(late=length_text(later_s))))
+                text = words["slip.moved"].format(late=length_text(later_s))
+                ids = (f"forecast:{to_iso(before.issued_at)}", *self._forecast_ids())
+                lines.append(Line(text, evidence=ids))
         return lines or [Line(words["none.forecast"])]
 
     def restart(self) -> list[Line]:
         """What came back when, in order, and what failed."""
         report, words = self._report, self._words
         lines = []
-        for line in report.journal:
+        for place, line in enumerate(report.journal):
             key = {"up": "restart.up", "failed": "restart.failed", "blocked": "restart.blocked"}.get(line.kind)
             if line.kind == "already-up":
                 key = "restart.already"
+            if key is None or line.unit not in self._estate.units:
+                continue
             if line.kind == "up" and self._estate.units[line.unit].start is None:
                 key = "restart.came"
-            if key is None:
-                continue
             took = length_text(line.took_s) if line.took_s is not None else "–"
             when = self._clock(line.at, seconds=True)
             text = words[key].format(when=when, unit=self._names([line.unit]), length=took)
             is_up = line.kind in ("up", "already-up")
-            lines.append(Line(text, evidence_text(seen("up" if is_up else "wrong", line.detail), self._lang)))
+            saw = evidence_text(seen("up" if is_up else "wrong", line.detail), self._lang)
+            lines.append(Line(text, self._seen(saw), (f"journal:{place}",)))
         if not lines:
             return [Line(words["none.restart"])]
+        ids = tuple(id_ for line in lines for id_ in line.evidence)
         total = words["restart.total"].format(up=len(report.ups()), all=len(self._estate.units))
-        return [*lines, Line(total)]
+        return [*lines, Line(total, evidence=ids)]
 
     def _expectations(self) -> list[Line]:
         """Essential and last, apart: the last tenth is long, and one date for both misleads about either."""
         forecast, words = self._report.forecast, self._words
         if forecast is None or self._report.phase in ("back", "unmeasured"):
             return []
-        lines = []
+        texts = []
         for key, span in (("essential", forecast.essential), ("last", forecast.last)):
             if span is not None:
-                lines.append(Line(words[key].format(span=self._span(forecast, span))))
-        if forecast.after and lines:
-            lines.append(Line(words["span.noclock"].format(power=self._names(forecast.after))))
-        if forecast.provisional and lines:
-            lines.append(Line(words["provisional"]))
+                texts.append(words[key].format(span=self._span(forecast, span)))
+        if forecast.after and texts and self._audience != "public":
+            texts.append(words["span.noclock"].format(power=self._names(forecast.after)))
+        if forecast.provisional and texts:
+            texts.append(words["provisional"])
         elif forecast.factor >= SLOWER_MIN:
             factor = f"{forecast.factor:.1f}"
-            lines.append(
-                Line(words["slower"].format(factor=factor.replace(".", ",") if self._lang == "fr" else factor))
-            )
-        return lines
+            texts.append(words["slower"].format(factor=factor.replace(".", ",") if self._lang == "fr" else factor))
+        return [Line(text, evidence=self._forecast_ids()) for text in texts]
+
+    def _forecast_ids(self) -> tuple[str, ...]:
+        forecast = self._report.forecast
+        return () if forecast is None else (f"forecast:{to_iso(forecast.issued_at)}",)
+
+    def _seen(self, text: str) -> str:
+        """Return what was seen for those who read that deep."""
+        return text if self._audience in _DEEP else ""
 
     def _span(self, forecast: Forecast, span: Span) -> str:
+        if self._audience == "public":
+            # The press prints the earliest date it is given; the public gets the one that holds nine times in ten.
+            if forecast.after:
+                return self._words["span.public.power"].format(p90=length_text(span.p90_s))
+            _, p90 = span_clocks(span, forecast.issued_at, self._estate.zone, self._lang)
+            return self._words["span.public"].format(p90=p90)
         if forecast.after:
             return self._words["span.power"].format(
                 power=self._names(forecast.after), p50=length_text(span.p50_s), p90=length_text(span.p90_s)
@@ -302,18 +370,18 @@ class _Words:
         if since is not None:
             text = words["service.since"].format(sentence=text, when=self._clock(since))
         found = [report.states[unit.id, one].evidence for one in places if (unit.id, one) in report.states]
-        return Line(text, evidence_text(next((one for one in found if one), ""), self._lang))
+        saw = evidence_text(next((one for one in found if one), ""), self._lang)
+        return Line(text, self._seen(saw), (f"state:{unit.id}:{state}",))
 
     def _declared(self, topic: str) -> list[Line]:
-        return [
-            Line(
-                self._words["declared"].format(
+        lines = []
+        for place, one in enumerate(self._report.declared):
+            if one.topic == topic:
+                text = self._words["declared"].format(
                     words=one.words.in_language(self._lang), by=one.by, when=self._clock(one.at)
                 )
-            )
-            for one in self._report.declared
-            if one.topic == topic
-        ]
+                lines.append(Line(text, evidence=(f"declared:{place}",)))
+        return lines
 
     def _with_worst(self, state: State) -> list[Unit]:
         return [unit for unit in self._report.services() if unit.hospitals and self._report.worst(unit) == state]

@@ -4,53 +4,63 @@ from __future__ import annotations
 
 from textwrap import fill
 
-from releve.sitrep.report import STATES, SituationReport
-from releve.sitrep.sections import headline, issued_text, next_text, sections
+from releve.sitrep.edition import Edition
+from releve.sitrep.paper import HospitalRow, Paper, Sentence, lay_out
+from releve.sitrep.report import STATES
 from releve.sitrep.wording import WORDS
 
 #: A line fits on paper and in every mail client.
 COLUMNS = 96
 
 
-def render_text(report: SituationReport, lang: str) -> str:
-    """Return the report in "fr" or "en"."""
-    words = WORDS[lang]
-    name = report.estate.name.in_language(lang)
-    lines = [f"{words['title'].format(number=report.number)} — {name}", f"{issued_text(report, lang)}."]
-    if report.is_exercise:
-        lines.insert(0, words["exercise"])
-    if report.number > 1:
-        lines.append(words["supersedes"].format(number=report.number - 1))
-    lines += ["", _wrapped(headline(report, lang)), ""]
-    for section in sections(report, lang):
-        lines += [section.title.upper()]
-        for line in section.lines:
-            indent = "    " if line.text.startswith(" ") else "  "
-            mark = "" if line.text.startswith(" ") else "- "
-            seen = f" [{line.evidence}]" if line.evidence else ""
-            lines.append(_wrapped(line.text.strip() + seen, indent + mark, indent + "  "))
-        lines.append("")
-        if section.key == "back":
-            lines += [words["section.hospitals"].upper(), *_hospitals(report, lang), ""]
-    lines += [next_text(report, lang), words["drafted"]]
+def render_text(edition: Edition, lang: str, audience: str = "cell") -> str:
+    """Return the report in "fr" or "en", for an audience."""
+    paper = lay_out(edition, audience, lang)
+    lines = [paper.exercise] if paper.exercise else []
+    lines += [f"{paper.title} — {paper.name}", f"{paper.reader}. {paper.issued}."]
+    if paper.supersedes:
+        lines.append(paper.supersedes)
+    lines += ["", _wrapped(paper.headline), ""]
+    for part in paper.parts:
+        lines += [part.title.upper(), *(_sentence(one) for one in part.lines), ""]
+        if part.key == "out" and paper.hospitals:
+            lines += [WORDS[lang]["section.hospitals"].upper(), *_hospitals(paper), ""]
+    lines += [paper.next, _wrapped(paper.signature)]
+    if paper.edited:
+        lines.append(_wrapped(paper.edited))
+    if paper.notes:
+        lines += ["", paper.evidence_title.upper()]
+        lines += [_wrapped(note.text, f"  [{note.number}] ", "      ") for note in paper.notes]
     return "\n".join(lines) + "\n"
 
 
-def _hospitals(report: SituationReport, lang: str) -> list[str]:
-    words, lines = WORDS[lang], []
-    colon, semicolon = ("\u00a0: ", "\u00a0; ") if lang == "fr" else (": ", "; ")
-    for site in report.estate.hospitals():
-        parts = []
-        for state in STATES:
-            names = [
-                unit.name.in_language(lang)
-                for unit in report.services()
-                if site.id in unit.hospitals and site.id in report.by_state(unit).get(state, ())
-            ]
-            if names:
-                parts.append(f"{words[f'state.{state}']}{colon}{', '.join(names)}")
-        lines.append(_wrapped(f"{site.name.in_language(lang)} — {semicolon.join(parts)}.", "  - ", "    "))
-    return lines
+def _sentence(one: Sentence) -> str:
+    indent, mark = ("    ", "") if one.indent else ("  ", "- ")
+    text = one.text
+    if one.seen:
+        text += f" [{one.seen}]"
+    if one.notes:
+        text += f" [{', '.join(map(str, one.notes))}]"
+    if one.todo:
+        text += f" ({one.todo})"
+    if one.by:
+        text += f" ({one.by})"
+    return _wrapped(text, indent + mark, indent + "  ")
+
+
+def _hospitals(paper: Paper) -> list[str]:
+    return [_hospital(paper, row) for row in paper.hospitals]
+
+
+def _hospital(paper: Paper, row: HospitalRow) -> str:
+    words = WORDS[paper.lang]
+    colon, semicolon = ("\u00a0: ", "\u00a0; ") if paper.lang == "fr" else (": ", "; ")
+    parts = []
+    for state in STATES:
+        names = [name for name, cell in zip(paper.units, row.cells, strict=True) if cell.state == state]
+        if names:
+            parts.append(f"{words[f'state.{state}']}{colon}{', '.join(names)}")
+    return _wrapped(f"{row.name} — {semicolon.join(parts)}.", "  - ", "    ")
 
 
 def _wrapped(text: str, first: str = "", rest: str = "") -> str:

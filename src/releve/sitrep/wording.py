@@ -16,6 +16,9 @@ from releve.recovery.forecast import Span
 
 LANGS = ("fr", "en")
 
+#: For whom a report is worded: the crisis cell sees everything, the others the same facts at their depth.
+AUDIENCES = ("cell", "staff", "authorities", "public")
+
 #: Below this, a length or a clock time needs its seconds to mean anything.
 SECONDS_MATTER_S = 600
 
@@ -27,6 +30,17 @@ _FR = {
     "next": "Prochain point : {when}, ou avant si la situation change.",
     "supersedes": "Remplace le point n° {number}, conservé.",
     "drafted": "Rédigé par Relève à partir de mesures ; à valider par la cellule de crise avant diffusion.",
+    "todo": "à compléter par la cellule de crise avant diffusion",
+    "words.by": "texte de {by}, {when}",
+    "signed": "Préparé par {prepared} ; validé et diffusé sous la responsabilité de {authorized}.",
+    "unsigned": "Brouillon : personne ne l'a encore validé.",
+    "edited": "Sections complétées par une personne : {sections}. Ce qui est mesuré n'a pas été modifié.",
+    "page": "page {page} sur {pages}",
+    # For whom
+    "audience.cell": "Pour la cellule de crise",
+    "audience.staff": "Pour les équipes",
+    "audience.authorities": "Pour les autorités",
+    "audience.public": "Pour le public et la presse",
     # The headline
     "head.unmeasured": "Aucun état n'a encore été mesuré : ce point ne peut rien affirmer sur les services.",
     "head.cut": "Services en panne dans au moins un hôpital : {down} sur {all}. Le redémarrage n'a pas commencé.",
@@ -40,6 +54,7 @@ _FR = {
     "section.emergency": "Urgences et SAMU",
     "section.cause": "Cause : ce que l'on sait, ce que l'on ne sait pas",
     "section.staff": "Ce que les équipes doivent faire",
+    "section.advice": "Ce que le public doit faire",
     "section.forecast": "Prévisions publiées",
     "section.restart": "Déroulement du redémarrage",
     # States
@@ -62,6 +77,8 @@ _FR = {
         "Retour : une chance sur deux en moins de {p50}, neuf chances sur dix en moins de {p90}, à compter du "
         "retour de : {power}."
     ),
+    "span.public": "Retour : neuf chances sur dix avant {p90}.",
+    "span.public.power": "Retour : neuf chances sur dix en moins de {p90} après le retour de l'électricité.",
     "span.unknown": "Retour : aucune prévision possible, une intervention humaine est nécessaire.",
     "span.none": "Retour : aucune prévision n'a été établie.",
     "essential": "Services essentiels. {span}",
@@ -90,16 +107,11 @@ _FR = {
     ),
     "care.owed": "Reste à reporter dans les systèmes centraux : {owed}. Reporté et accepté : {accepted}.",
     "care.refused": "Refusé par un système central, à traiter par une personne : {refused}.",
-    "care.expected": (
-        "Patients attendus (rendez-vous, blocs) : non mesuré par Relève ; à compléter par la cellule de crise."
-    ),
+    "care.expected": ("Patients attendus (rendez-vous, blocs) : non mesuré par Relève, non déclaré à cette heure."),
     "declared": "{words} (déclaré par {by}, {when})",
     # Emergencies
     "emergency.open": "Le nœud Relève répond dans {open} des {all} hôpitaux qui ont un service d'urgences.",
-    "emergency.undeclared": (
-        "Ouverture des urgences et du SAMU : non mesurée par Relève, non déclarée à cette heure ; à compléter par "
-        "la cellule de crise avant diffusion."
-    ),
+    "emergency.undeclared": ("Ouverture des urgences et du SAMU : non mesurée par Relève, non déclarée à cette heure."),
     # Cause
     "cause.first": "{when} : première perte constatée, {unit}.",
     "cause.back": "{when} : {unit}, de nouveau là après {length}.",
@@ -134,6 +146,12 @@ _FR = {
     ),
     "staff.back.1": "Reprendre le travail habituel ; en cas de doute, comparer avec Relève, qui reste consultable.",
     "staff.back.2": "Traiter la liste des reports refusés et des identités provisoires.",
+    # The public
+    "advice.emergency": "En cas d'urgence médicale, appeler le 15 ou le 112.",
+    "advice.appointment": (
+        "Un rendez-vous ou une opération : suivre les informations de l'hôpital ; aucune annulation n'est faite par "
+        "cette page."
+    ),
     # The restart
     "restart.up": "{when} : {unit}, rétabli en {length}.",
     "restart.already": "{when} : {unit}, répond déjà.",
@@ -145,12 +163,29 @@ _FR = {
     # What a probe saw
     "seen.refused": "rien n'écoute à cette adresse",
     "seen.silent": "aucune réponse dans le délai",
+    "seen.frozen": "accepte la connexion mais ne répond pas : figé",
+    "seen.weak": "fonctionne, avec un défaut",
     "seen.closed": "la connexion a été coupée",
     "seen.wrong": "réponse anormale",
     "seen.starting": "dit ne pas être encore prêt",
     "seen.battery": "sur batterie",
     "seen.unasked": "n'a pas pu être interrogé",
     "seen.up": "répond dans son protocole",
+    # The evidence
+    "evidence": "Ce sur quoi reposent ces phrases",
+    "evidence.state": "{service}, {state} : {count} hôpitaux sur {all} ({hospitals}), mesuré entre {first} et {last}.",
+    "evidence.states": "{count} mesures de services par hôpital, prises entre {first} et {last}.",
+    "evidence.states.none": "Aucune mesure de service.",
+    "evidence.loss": "{unit} : absent depuis la mesure de {when}.",
+    "evidence.back": "{unit} : absent depuis la mesure de {when}, retrouvé à celle de {back}.",
+    "evidence.forecast": "Prévision de {when}, {runs} redémarrages simulés, à partir de ce qui est mesuré aujourd'hui.",
+    "evidence.forecast.provisional": "Prévision de {when}, {runs} redémarrages simulés, sur des durées supposées.",
+    "evidence.nodes": "Réponse des nœuds des hôpitaux : {open} sur {all}.",
+    "evidence.counts": "Comptes des journaux des nœuds des hôpitaux.",
+    "evidence.declared": "Déclaré par {by}, {when}.",
+    "evidence.estate": "Modèle de l'hébergement : ce qui dépend de {units}.",
+    "evidence.journal": "Journal du redémarrage, {when} : {unit} ({kind}).",
+    "evidence.losses": "Pertes constatées par les mesures : {count}.",
     # Tables and lists
     "column.service": "Service",
     "column.state": "État",
@@ -173,6 +208,17 @@ EN = {
     "next": "Next report: {when}, or earlier if the situation changes.",
     "supersedes": "Supersedes report no. {number}, which is kept.",
     "drafted": "Drafted by Relève from measurements; to be approved by the crisis cell before it is published.",
+    "todo": "for the crisis cell to complete before this is published",
+    "words.by": "words of {by}, {when}",
+    "signed": "Prepared by {prepared}; approved and published on the responsibility of {authorized}.",
+    "unsigned": "Draft: nobody has approved it yet.",
+    "edited": "Sections completed by a person: {sections}. What was measured has not been changed.",
+    "page": "page {page} of {pages}",
+    # For whom
+    "audience.cell": "For the crisis cell",
+    "audience.staff": "For staff",
+    "audience.authorities": "For the authorities",
+    "audience.public": "For the public and the press",
     # The headline
     "head.unmeasured": "No state has been measured yet: this report can say nothing about the services.",
     "head.cut": "Services down in at least one hospital: {down} of {all}. The restart has not begun.",
@@ -186,6 +232,7 @@ EN = {
     "section.emergency": "Emergencies and SAMU",
     "section.cause": "Cause: what is known, what is not known",
     "section.staff": "What staff must do",
+    "section.advice": "What the public should do",
     "section.forecast": "Forecasts published",
     "section.restart": "Course of the restart",
     # States
@@ -207,6 +254,8 @@ EN = {
     "span.power": (
         "Return: one chance in two within {p50}, nine chances in ten within {p90}, counted from the return of: {power}."
     ),
+    "span.public": "Return: nine chances in ten before {p90}.",
+    "span.public.power": "Return: nine chances in ten within {p90} of the return of power.",
     "span.unknown": "Return: no forecast is possible, a person must act.",
     "span.none": "Return: no forecast has been made.",
     "essential": "Essential services. {span}",
@@ -232,14 +281,14 @@ EN = {
     "care.owed": "Still to be written back to central systems: {owed}. Written back and accepted: {accepted}.",
     "care.refused": "Refused by a central system, to be settled by a person: {refused}.",
     "care.expected": (
-        "Expected patients (appointments, theatres): not measured by Relève; for the crisis cell to complete."
+        "Expected patients (appointments, theatres): not measured by Relève and not declared at this hour."
     ),
     "declared": "{words} (declared by {by}, {when})",
     # Emergencies
     "emergency.open": "The Relève node answers in {open} of the {all} hospitals that have an emergency department.",
     "emergency.undeclared": (
         "Emergency departments and SAMU: whether they are open is not measured by Relève and has not been "
-        "declared yet; for the crisis cell to complete before this is published."
+        "declared at this hour."
     ),
     # Cause
     "cause.first": "{when}: first loss seen, {unit}.",
@@ -271,6 +320,11 @@ EN = {
     ),
     "staff.back.1": "Return to usual work; if in doubt compare with Relève, which stays open.",
     "staff.back.2": "Settle the list of refused write-backs and provisional identities.",
+    # The public
+    "advice.emergency": "In a medical emergency call 15 or 112.",
+    "advice.appointment": (
+        "An appointment or an operation: follow what your hospital says; this page cancels nothing."
+    ),
     # The restart
     "restart.up": "{when}: {unit}, back in {length}.",
     "restart.already": "{when}: {unit}, answers already.",
@@ -282,12 +336,31 @@ EN = {
     # What a probe saw
     "seen.refused": "nothing listens there",
     "seen.silent": "no answer in time",
+    "seen.frozen": "accepts the connection and does not answer: frozen",
+    "seen.weak": "works, with a fault",
     "seen.closed": "the connection was cut",
     "seen.wrong": "a wrong answer",
     "seen.starting": "says that it is not ready yet",
     "seen.battery": "on battery",
     "seen.unasked": "could not be asked",
     "seen.up": "answers in its protocol",
+    # The evidence
+    "evidence": "What these sentences stand on",
+    "evidence.state": (
+        "{service}, {state}: {count} of {all} hospitals ({hospitals}), measured between {first} and {last}."
+    ),
+    "evidence.states": "{count} measurements of services by hospital, taken between {first} and {last}.",
+    "evidence.states.none": "No measurement of a service.",
+    "evidence.loss": "{unit}: missing since the measurement of {when}.",
+    "evidence.back": "{unit}: missing since the measurement of {when}, found again at that of {back}.",
+    "evidence.forecast": "Forecast of {when}, {runs} restarts simulated, from what was measured today.",
+    "evidence.forecast.provisional": "Forecast of {when}, {runs} restarts simulated, on assumed durations.",
+    "evidence.nodes": "Answers of the hospitals' nodes: {open} of {all}.",
+    "evidence.counts": "Counts from the logs of the hospitals' nodes.",
+    "evidence.declared": "Declared by {by}, {when}.",
+    "evidence.estate": "Model of the hosting centre: what stands on {units}.",
+    "evidence.journal": "Journal of the restart, {when}: {unit} ({kind}).",
+    "evidence.losses": "Losses seen by the measurements: {count}.",
     # Tables and lists
     "column.service": "Service",
     "column.state": "State",
@@ -302,8 +375,8 @@ EN = {
     "and": "and",
 }
 
-#: French puts a space before its colons and semicolons that must not break.
-FR = {key: text.replace(" :", "\u00a0:").replace(" ;", "\u00a0;") for key, text in _FR.items()}
+#: French puts a space before its colons and semicolons that must not break, and has an apostrophe of its own.
+FR = {key: text.replace(" :", "\u00a0:").replace(" ;", "\u00a0;").replace("'", "\u2019") for key, text in _FR.items()}
 
 WORDS = {"fr": FR, "en": EN}
 
@@ -369,7 +442,7 @@ def span_clocks(span: Span, issued_at: Instant, zone: str, lang: str) -> tuple[s
 #: How the sentences of probes begin (recovery.probe, which speaks English to engineers), and which words say the same.
 _BEGINNINGS = (
     ("nothing listens there", "refused"),
-    ("it accepted the connection and did not answer", "silent"),
+    ("it accepted the connection and did not answer", "frozen"),
     ("no answer within", "silent"),
     ("no connection within", "silent"),
     ("it hung up", "closed"),
