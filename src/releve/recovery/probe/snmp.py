@@ -24,6 +24,10 @@ VERSIONS = {"1": 0, "2c": 1}
 _UPS = "1.3.6.1.2.1.33."
 #: Battery status, seconds on battery, minutes remaining, charge in percent, output source.
 ASKED = tuple(_UPS + tail for tail in ("1.2.1.0", "1.2.2.0", "1.2.3.0", "1.2.4.0", "1.4.1.0"))
+
+#: What was asked, in that order; None is a value that this UPS does not give.
+Values = tuple[int | None, int | None, int | None, int | None, int | None]
+
 _GET, _RESPONSE = 0xA0, 0xA2
 
 _BATTERY_LOW, _BATTERY_DEPLETED = 3, 4
@@ -43,6 +47,12 @@ def question(request_id: int, community: str = "public", version: str = "2c") ->
 
 def judge(answer: bytes, request_id: int) -> Verdict | None:
     """Return what an answer means, None when it is not an answer to this question."""
+    said = parse_values(answer, request_id)
+    return said if said is None or isinstance(said, Verdict) else judge_values(*said)
+
+
+def parse_values(answer: bytes, request_id: int) -> Values | Verdict | None:
+    """Return the five values of an answer, the Verdict of an error, None when it is no answer to this question."""
     try:
         response = _response(answer)
         if len(response) != 4 or int.from_bytes(response[0], "big") != request_id:
@@ -53,7 +63,8 @@ def judge(answer: bytes, request_id: int) -> Verdict | None:
         values = _values(response[3])
     except Unwell:
         return None
-    return judge_values(*(values.get(encode_object(one)[2:]) for one in ASKED))
+    battery, on_battery_s, left_min, charge, source = (values.get(encode_object(one)[2:]) for one in ASKED)
+    return battery, on_battery_s, left_min, charge, source
 
 
 def judge_values(
