@@ -88,4 +88,4 @@ def sum_up(states: Iterable[str], lang: str) -> tuple[Look, str]:
         counts[words] = counts.get(words, 0) + 1
     if ranked:
         worst = ranked[0]
-    return worst, ", ".join(f"{count} {words}" for words, count in counts.items())
+    return worst, ", ".join(f"{words} {count}".replace(" ", "\u00a0") for words, count in counts.items())

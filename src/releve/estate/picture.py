@@ -15,11 +15,13 @@ from releve.estate.layers import Box, Line, LineKind, boxes, rows
 from releve.estate.looks import FALLEN, Look, Shape, look_of, sum_up
 from releve.estate.model import Bilingual, Estate
 
-_BOX_WIDTH, _BOX_HEIGHT = 176, 66
+_BOX_WIDTH, _BOX_HEIGHT = 192, 66
 _GAP, _LANE = 18, 46
 _MARGIN = 16
-_COLUMNS_MAX = 7
-_LETTERS_A_LINE = 22
+_COLUMNS_MAX = 6
+# What fits at 13 px bold in the widest of the usual sans-serif faces.
+_LETTERS_A_LINE = 18
+_STATE_LETTERS_A_LINE = 21
 _INK, _SOFT, _NAVY = "#15212e", "#3f4d5c", "#0b2e4f"
 
 _KINDS = {
@@ -73,7 +75,7 @@ def picture(
         f'<rect width="{width}" height="{height + legend_height}" fill="#ffffff"/>',
         *(_line(line, spots, fallen, made) for line in lines),
         *(_box(box, spots[box.key], states, lang, href, fallen) for box in made),
-        _legend(height, width, lang, is_grouped=any(len(box.units) > 1 for box in made)),
+        _legend(height, width, lang, {line.kind for line in lines}, is_grouped=any(len(box.units) > 1 for box in made)),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -153,21 +155,24 @@ def _box(
         if len(box.units) > 1
         else ""
     )
-    lines = _fold(name)
+    lines = _fold(name, _LETTERS_A_LINE, 2)
     texts = "".join(
         f'<text x="{spot.x + 34:.0f}" y="{spot.y + 19 + 15 * index:.0f}" font-size="13" font-weight="600" '
         f'fill="{_INK}">{escape(line)}</text>'
         for index, line in enumerate(lines)
     )
-    state_y = spot.y + (56 if len(lines) > 1 else 50)
+    below = spot.y + 21 + 15 * len(lines)
+    texts += "".join(
+        f'<text x="{spot.x + 34:.0f}" y="{below + 14 * index:.0f}" font-size="12" fill="{look.ink}">'
+        f"{escape(line)}</text>"
+        for index, line in enumerate(_fold(words, _STATE_LETTERS_A_LINE, 3 - len(lines)))
+    )
     return (
         f'<a href="{escape(href(worst.id))}" aria-label="{escape(full)}" class="unit {box.units[0].kind}">'
         f"<title>{escape(full)}</title>{stacked}"
         f'<rect x="{spot.x:.0f}" y="{spot.y:.0f}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="6" '
         f'fill="{look.paper}" stroke="{look.ink}"{border}/>'
-        f"{_shape(look.shape, spot.x + 17, spot.y + 18, look.ink)}{texts}"
-        f'<text x="{spot.x + 34:.0f}" y="{state_y:.0f}" font-size="12" fill="{look.ink}">'
-        f"{escape(_short(words, 24))}</text></a>"
+        f"{_shape(look.shape, spot.x + 17, spot.y + 18, look.ink)}{texts}</a>"
     )
 
 
@@ -191,17 +196,17 @@ def _shared(names: list[str]) -> str:
     return text if len(text) >= 3 else ""
 
 
-def _fold(name: str) -> list[str]:
-    """Return a name on one or two lines; what does not fit is cut, and stands whole in the tooltip."""
+def _fold(text: str, letters_max: int, lines_max: int) -> list[str]:
+    """Return a text on few lines; what does not fit is cut, and stands whole in the tooltip."""
     lines = [""]
-    for word in name.split():
-        if len(lines[-1]) + 1 + len(word) <= _LETTERS_A_LINE or not lines[-1]:
+    for word in text.split(" "):
+        if len(lines[-1]) + 1 + len(word) <= letters_max or not lines[-1]:
             lines[-1] = f"{lines[-1]} {word}".strip()
         else:
             lines.append(word)
-    if len(lines) > 2:
-        lines = [lines[0], " ".join(lines[1:])]
-    return [_short(line, _LETTERS_A_LINE) for line in lines]
+    if len(lines) > lines_max:
+        lines[lines_max - 1 :] = [" ".join(lines[lines_max - 1 :])]
+    return [_short(line, letters_max) for line in lines]
 
 
 def _short(text: str, letters_max: int) -> str:
@@ -235,11 +240,13 @@ def _shape(shape: Shape, x: float, y: float, ink: str) -> str:
             )
 
 
-def _legend(top: int, width: int, lang: str, *, is_grouped: bool) -> str:
+def _legend(top: int, width: int, lang: str, drawn: Collection[LineKind], *, is_grouped: bool) -> str:
     """Return what the lines mean, as many in a row as the width holds."""
     parts = [f'<g class="legend" font-size="12" fill="{_INK}">']
     x, y = float(_MARGIN), top + 18.0
     for kind, (dashes, thickness, ink, words) in _LINES.items():
+        if kind not in drawn:
+            continue
         text = words.in_language(lang)
         taken = 44 + 6.6 * len(text) + 20
         if x + taken > width:
