@@ -25,24 +25,29 @@ probe = "nut://127.0.0.1:3493/feed-b"
 id = "storage"
 needs_any = ["feed-a", "feed-b"]
 stop = {{command = ["true"]}}
+stop_duration = {{p50_s = 4, p90_s = 8}}
 [[unit]]
 id = "database"
 needs = ["storage"]
 stop = {{command = ["true"]}}
+stop_duration = {{p50_s = 4, p90_s = 8}}
 [[service]]
 id = "record"
 needs = ["database"]
 stop = {{command = ["true"]}}
+stop_duration = {{p50_s = 4, p90_s = 8}}
 [[service]]
 id = "portal"
 tier = 3
 needs = ["record"]
 stop = {{command = ["true"]}}
+stop_duration = {{p50_s = 4, p90_s = 8}}
 [[service]]
 id = "archive"
 tier = 3
 needs = ["feed-a"]
 stop = {{command = ["true"]}}
+stop_duration = {{p50_s = 4, p90_s = 8}}
 """
 
 BOTH = {"storage", "database", "record", "portal"}

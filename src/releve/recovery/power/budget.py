@@ -13,7 +13,7 @@ from random import Random
 from types import MappingProxyType
 
 from releve.estate import FEED, HOST, UNIT, UPS, Duration, Estate, Unit
-from releve.recovery.dispatch import timetable
+from releve.recovery.dispatch import Timetables
 from releve.recovery.problem import stop_problem
 
 #: Schemes of probes that read a UPS.
@@ -133,11 +133,13 @@ def stop_p95_s(estate: Estate, names: Collection[str], rng: Random) -> float:
         return 0.0
     runs = min(RUNS, max(RUNS_MIN, DRAWN_MAX // problem.size))
     priority = [0.0] * problem.size
+    tables = Timetables(problem, runs)
     lengths: list[float] = []
     for _ in range(runs):
         day = exp(estate.belief.day_spread * rng.gauss(0.0, 1.0))
         durations = [draw_stop_s(belief, day, estate.belief.failure_share, rng) for belief in problem.beliefs]
-        lengths.append(max(timetable(problem, durations, priority)[1]))
+        tables.durations(durations)
+        lengths.append(float(max(tables.play(priority)[1])))
     return sorted(lengths)[ceil(BUDGET_SHARE * runs) - 1]
 
 

@@ -63,10 +63,11 @@ class Stop(msgspec.Struct, frozen=True):
 class Memory(msgspec.Struct, frozen=True):
     """All of it. at_s is the wall clock, seconds since 1970.
 
-    decided     units of every stop since the power was last steady
+    stops       since the power was last steady
     clean       those of them that were proved down
     is_stopping a stop is being carried out: after a kill it goes on
     endangered  units that were on a failing source at any time since the power was last steady
+    is_blind    for a while nobody saw whether a battery lasted: the guard was away, or a UPS said nothing
     """
 
     at_s: float = 0.0
@@ -75,6 +76,7 @@ class Memory(msgspec.Struct, frozen=True):
     clean: frozenset[str] = frozenset()
     is_stopping: bool = False
     endangered: frozenset[str] = frozenset()
+    is_blind: bool = False
 
     @property
     def decided(self) -> frozenset[str]:

@@ -27,6 +27,9 @@ from releve.recovery.power.reading import UpsReading
 #: A line with the estimates is written so often at least, and whenever they fell by this share.
 TOLD_EVERY_S, TOLD_SHARE = 30.0, 0.2
 
+#: Whoever looked away for so long cannot say that a battery lasted.
+BLIND_S = 30.0
+
 #: Load (percent) of a UPS that names none.
 LOAD_UNKNOWN = 100.0
 
@@ -85,7 +88,7 @@ class Vigil:
             reading = readings.get(name, UpsReading(detail="it was not asked"))
             before = self.memory.sources.get(name, SourceMemory(line_s=at_s))
             after[name] = self._one(at_s, name, before, reading, some_on, lines)
-        self._remember(at_s=at_s, sources=after)
+        self._remember(at_s=at_s, sources=after, is_blind=self.memory.is_blind or self._is_blind(at_s))
         remaining = power_left(self._estate, self.left())
         if not self.memory.endangered.issuperset(remaining):
             self._remember(endangered=self.memory.endangered | remaining.keys())
@@ -114,6 +117,7 @@ class Vigil:
             stops=(),
             clean=frozenset(),
             endangered=frozenset(),
+            is_blind=False,
         )
         self._told.clear()
 
@@ -217,6 +221,17 @@ class Vigil:
             return None
         full = max(full or 0.0, shown.proved)
         return Held(full if shown.measured is None else min(full, shown.measured), at_load)
+
+    def _is_blind(self, at_s: float) -> bool:
+        """Return whether a battery may have been empty without anybody seeing it; asked before at_s is remembered."""
+        was_away = self.is_on_battery and at_s - self.memory.at_s > BLIND_S
+        return was_away or any(
+            one.is_on
+            and one.discharge is not None
+            and one.discharge.lost_s is not None
+            and at_s - one.discharge.lost_s >= self._rules.data_lost_after_s
+            for one in self.memory.sources.values()
+        )
 
     def left(self) -> dict[str, Left]:
         """Return what the batteries that are at work still give."""
