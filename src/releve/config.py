@@ -16,6 +16,7 @@ from releve.errors import WrongUse
 from releve.wire.toml import Table, read_toml
 
 NODE_FILE = "node.toml"
+ESTATE_FILE = "recovery/estate.toml"
 _SITE_ID = re.compile(r"[A-Za-z0-9]{1,16}")
 _KINDS = ("note", "admission", "merge", "unmerge")
 _HUB_SCHEMES = ("nats", "tls")
@@ -96,6 +97,20 @@ class WriteBack:
 
 
 @dataclass(frozen=True)
+class EstateRule:
+    """The estate this node looks at by itself, unit by unit.
+
+    file      an estate file; absent is no fault, then only the services above are watched
+    every_s   how often each unit is asked
+    commands  its command: probes are run here too; an estate that came from elsewhere must not run programs by itself
+    """
+
+    file: Path
+    every_s: float
+    commands: bool
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything a node needs to know that is not in its log."""
 
@@ -111,6 +126,7 @@ class Config:
     services: tuple[ServiceRule, ...]
     writebacks: tuple[WriteBack, ...]
     probe_every_s: float
+    estate: EstateRule
 
 
 def load(folder: Path) -> Config:
@@ -122,7 +138,7 @@ def load(folder: Path) -> Config:
     if not path.exists():
         raise WrongUse("config.missing", f"There is no {path}. Make a node with: releve init {folder} --site ID")
     top = read_toml(path)
-    top.only("site", "http", "mllp", "hubs", "watch", "feed", "service", "writeback")
+    top.only("site", "http", "mllp", "hubs", "watch", "estate", "feed", "service", "writeback")
     site = top.table("site")
     site.only("id", "name", "zone", "production")
     site_id = site.text("id")
@@ -143,6 +159,7 @@ def load(folder: Path) -> Config:
         services=tuple(_service(table) for table in top.tables("service")),
         writebacks=tuple(_writeback(table) for table in top.tables("writeback")),
         probe_every_s=_positive(watch, "probe_every_s", 5.0),
+        estate=_estate(top.table("estate"), folder),
     )
 
 
@@ -236,6 +253,14 @@ def _service(table: Table) -> ServiceRule:
     return ServiceRule(identity, table.text("name", identity), probe, table.flag("central", True))
 
 
+def _estate(table: Table, folder: Path) -> EstateRule:
+    table.only("file", "every_s", "commands")
+    path = folder / table.text("file", ESTATE_FILE)
+    if table.text("file", ESTATE_FILE) != ESTATE_FILE and not path.exists():
+        table.refuse("file", f"names {path}, which is not there")
+    return EstateRule(path, _positive(table, "every_s", 20.0), table.flag("commands", False))
+
+
 def _writeback(table: Table) -> WriteBack:
     table.only("name", "to", "sends", "forwards", "messages_per_s")
     target = table.text("to")
@@ -297,6 +322,11 @@ urls = [{urls}]
 
 # [watch]
 # probe_every_s = 5
+
+# [estate]                 # the hosting centre, unit by unit, as this hospital sees it
+# file = "recovery/estate.toml"
+# every_s = 20             # how often each unit is asked
+# commands = false         # true: run its command: probes here too; only for an estate file that you wrote yourselves
 
 # [[feed]]                 # a feed that is expected: late after so many seconds without a message
 # sender = "LAB|{site_id}"       # MSH-3|MSH-4 as the sender writes them

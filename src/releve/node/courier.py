@@ -1,14 +1,14 @@
-"""The courier: exchanges histories with the hubs, gives back what was captured, watches the services.
+"""The courier: exchanges histories with the hubs, gives back what was captured, watches services and the estate.
 
-What it measures it leaves in small files under run/, which the pages read; what it learns of deliveries it has the desk
-keep. Nothing on the way of care waits for it.
+What it measures it leaves in small files under run/ and recovery/, which the pages read; what it learns of
+deliveries, and what the other hospitals should know, it has the desk keep. Nothing on the way of care waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,22 +17,22 @@ import uvloop
 
 from releve.board import HubState
 from releve.clock import Instant, wall_us
-from releve.config import Config, ServiceRule
+from releve.config import Config
 from releve.doors.append import AppendClient
 from releve.log import Ledger
-from releve.node.folder import HUBS_FILE, SERVICES_FILE, signing_key, write_state
+from releve.node.folder import HUBS_FILE, RECOVERY_FOLDER, SERVICES_FILE, signing_key, write_state
+from releve.node.lookout import Lookout, estate_mark, keep_asking, keep_telling, lookout, read_estate
 from releve.node.supervisor import Doors, Ready
-from releve.node.watch import ServiceWatch
-from releve.node.writeback import Debt, debts_of, start_write_backs
+from releve.node.writeback import Append, Debt, debts_of, start_write_backs
 from releve.record import Views
-from releve.recovery.probe import probe
+from releve.recovery.state import write_states
 from releve.replica.access import HubAccess, read_accesses
 from releve.replica.link import HubState as LinkState
 from releve.replica.link import Replica
 
-#: A probe that takes longer has found a server that does not answer.
-_PROBE_TIMEOUT_S = 3.0
 _STATES_EVERY_S = 1.0
+#: How often to look whether the estate file was replaced.
+_LOOK_AT_ESTATE_S = 5.0
 
 
 def run(config: Config, doors: Doors, ready: Ready) -> None:
@@ -61,7 +61,7 @@ async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None
     tasks: list[asyncio.Task[object]] = [
         asyncio.create_task(replica.run(), name="replica"),
         asyncio.create_task(_tell_hubs(config, replica), name="hub-states"),
-        asyncio.create_task(_watch_services(config, debts), name="services"),
+        asyncio.create_task(_look_out(config, debts, inner.append), name="lookout"),
         *start_write_backs(config, debts, inner.append),
     ]
     stop: asyncio.Task[object] = asyncio.create_task(stopping.wait())
@@ -76,23 +76,50 @@ async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None
         task.result()  # a part that ended by itself is a fault: the post falls, and is started again
 
 
-async def _watch_services(config: Config, debts: Mapping[str, Debt]) -> None:
-    """Probe every service at its turn, for as long as the courier works.
+async def _look_out(config: Config, debts: Mapping[str, Debt], append: Append) -> None:
+    """Watch services and the estate, for as long as the courier works; an estate file that was replaced is read again.
 
     debts  by name of the destination; a service of that id is not normal again before it has what is owed to it
     """
-    watches = {rule.id: ServiceWatch(rule.id, rule.name, rule.central) for rule in config.services}
+    path = config.estate.file
+    estate = read_estate(path)
+    found = lookout(config, estate)
 
-    async def ask(rule: ServiceRule) -> None:
-        reading = await probe(rule.probe, _PROBE_TIMEOUT_S)
-        debt = debts.get(rule.id)
-        watches[rule.id].hear(reading, debt.count() if debt else 0)
+    def current() -> Lookout:
+        return found
 
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(keep_telling(current, append))
+        tasks.create_task(_leave_states(config, current))
+        while True:
+            mark = estate_mark(path, estate)
+            asking = asyncio.create_task(keep_asking(found, debts))
+            while estate_mark(path, estate) == mark:
+                ended, _ = await asyncio.wait([asking], timeout=_LOOK_AT_ESTATE_S)
+                for task in ended:
+                    task.result()  # it never ends by itself: a fault, the post falls and is started again
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            estate = read_estate(path, estate)
+            found = lookout(config, estate, found)
+
+
+async def _leave_states(config: Config, current: Callable[[], Lookout]) -> None:
+    """Leave what was measured where the pages read it."""
+    recovery = config.folder / RECOVERY_FOLDER
+    left: tuple[object, object] = (None, None)
     while True:
-        await asyncio.gather(*(ask(rule) for rule in config.services))
-        states = [watch.state() for watch in watches.values()]
-        write_state(config.folder / SERVICES_FILE, msgspec.to_builtins(states))
-        await asyncio.sleep(config.probe_every_s)
+        found = current()
+        services = [found.watches[one].state() for one in found.services if found.watches[one].checked_at]
+        measured = found.states(wall_us())
+        with suppress(OSError):  # a full disk must not end the exchange; the page shows that the states are old
+            if services != left[0] and (services or not found.services):
+                write_state(config.folder / SERVICES_FILE, msgspec.to_builtins(services))
+            if found.units and measured.units != left[1]:
+                recovery.mkdir(mode=0o700, exist_ok=True)
+                write_states(recovery, measured)
+            left = (services, measured.units)
+        await asyncio.sleep(_STATES_EVERY_S)
 
 
 @dataclass

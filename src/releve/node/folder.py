@@ -16,6 +16,7 @@ from releve.replica.access import write_request
 KEY_FILE = "keys/origin.key"
 SERVICES_FILE = "run/services.json"
 HUBS_FILE = "run/hubs.json"
+RECOVERY_FOLDER = "recovery"
 
 
 def make_folder(
