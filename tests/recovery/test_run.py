@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
 import socket
 import sys
@@ -13,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from releve.estate import Command, Estate
+from releve.estate import Estate
+from releve.recovery.driver import Launched, Order
 from releve.recovery.journal import Happened, to_json
-from releve.recovery.launch import Launched, launch
 from releve.recovery.probe import Reading
 from releve.recovery.run import RunResult, restart, shutdown
 
@@ -199,8 +198,8 @@ class World:
         self.fails: dict[str, int] = {}
         self.mute: set[str] = set()
 
-    async def carry_out(self, command: Command, /) -> Launched:
-        name = command.argv[0]
+    async def carry_out(self, order: Order, /) -> Launched:
+        name = order.command.argv[0]
         self.started.append(name)
         self.starting += 1
         self.starting_max = max(self.starting_max, self.starting)
@@ -288,35 +287,3 @@ def test_one_of_two_feeds_is_enough(estate_of: EstateOf) -> None:
     text = WORLD + '[[feed]]\nid = "other"\nprobe = "tcp://other:1"\nup_within_s = 0.2\n'
     result, _ = world.restart(estate_of(text + imagined("storage", more='needs_any = ["power", "other"]')))
     assert (result.failed, result.blocked, "storage" in result.order) == (("other",), (), True)
-
-
-def test_a_command_is_a_list_and_there_is_no_shell(tmp_path: Path) -> None:
-    touched = tmp_path / "touched"
-    launched = asyncio.run(launch(Command(("echo", f"; touch {touched}"))))
-    assert launched.ok
-    assert not touched.exists()
-
-
-def test_a_command_that_does_not_end_is_ended_with_its_children(tmp_path: Path) -> None:
-    child = tmp_path / "child"
-    program = "import subprocess, sys; p = subprocess.Popen(['sleep', '600']); open(sys.argv[1], 'w').write(str(p.pid))"
-    command = Command((sys.executable, "-c", program + "; p.wait()", str(child)), timeout_s=1.5)
-    launched = asyncio.run(launch(command))
-    assert launched.detail.endswith("did not end within 1.5 s")
-    try:
-        gone = os.pidfd_open(int(child.read_text("utf-8")))
-    except ProcessLookupError:
-        return
-    assert select.select([gone], [], [], 10)[0], "the child outlived its parent by ten seconds"
-    os.close(gone)
-
-
-def test_a_program_that_is_not_there_is_named() -> None:
-    for stays in (False, True):
-        launched = asyncio.run(launch(Command(("/nowhere/at-all",), stays=stays)))
-        assert (launched.ok, launched.detail) == (False, "/nowhere/at-all cannot be run: No such file or directory")
-
-
-def test_a_failing_command_is_quoted() -> None:
-    command = Command((sys.executable, "-c", "print('first'); print('disk is full'); raise SystemExit(7)"))
-    assert asyncio.run(launch(command)).detail.endswith("ended with 7: disk is full")

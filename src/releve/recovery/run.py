@@ -1,318 +1,611 @@
 """The run: bring everything up for real, or take it down, several at a time, each step proved by its probe.
 
-The same dispatch as the plan decides what starts next, with reality in place of the durations. A unit whose probe
-passes already is left alone, so a run that was cut short can simply be run again. A failure is named, blocks what needs
-it, and nothing else.
+The same dispatch as the plan decides what starts next, with reality in place of the durations. Where the run stands is
+what its journal says (`past`): each line is written before it counts, so a run that was killed goes on from its own
+journal, and what people decided meanwhile is obeyed then. A failure is named, blocks what needs it, and nothing else;
+people decide whether it is tried again or left out, and the order of what is left is made anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from random import Random
 
 from releve.clock import Instant, wall_us
-from releve.estate import Command, Estate, Unit
+from releve.errors import StoreUnable
+from releve.estate import Estate, Unit, impact
 from releve.recovery.bound import lower_bound
 from releve.recovery.dispatch import Dispatch
+from releve.recovery.driver import Carrier
+from releve.recovery.folder import Decision
 from releve.recovery.journal import Happened, Kind
-from releve.recovery.launch import Launched, launch
-from releve.recovery.plan import make_plan
-from releve.recovery.probe import Reading, probe
-from releve.recovery.problem import Problem, believed_s, restart_problem, stop_problem
+from releve.recovery.outcome import WELL, RunResult, StepResult, summary
+from releve.recovery.past import RESTART, STOP, Ended, Past, note
+from releve.recovery.people import People, Question
+from releve.recovery.plan import search
+from releve.recovery.probe import probe
+from releve.recovery.problem import Problem, Task, restart_problem, stop_problem
+from releve.recovery.step import Ask, CarryOut, Steps
 
-#: Pauses between two askings of a probe: a short start is noticed at once, a long one is not pestered.
-PAUSE_S_MIN, PAUSE_S_MAX = 0.05, 2.0
+__all__ = ["RunResult", "StepResult", "restart", "shutdown"]
 
-#: The pause as a share of the believed duration: an error of one part in forty of what is measured.
-PAUSE_SHARE = 1 / 40
+#: Decisions are looked for this often: "within a second", with room for what the second is spent on.
+LOOK_S = 0.25
+
+#: A step that takes this many times its P90 has left the plan.
+OVERRUN_TIMES = 1.5
+
+#: Tries of the search when the rest is planned again: the run waits for it.
+REPLAN_TRIES = 20
+
+#: Failures that come together are one reason to plan again.
+REPLAN_S_MIN = 2.0
+
+_LOG = logging.getLogger(__name__)
 
 OnEvent = Callable[[Happened], None]
-
-
-class Launch(Protocol):
-    """Whatever carries out a command: a local program here, SSH or Redfish later."""
-
-    def __call__(self, command: Command, /) -> Awaitable[Launched]:
-        """Run it to its end, or until it stays."""
-
-
-class Ask(Protocol):
-    """Whatever asks a probe."""
-
-    def __call__(self, url: str, timeout_s: float, /) -> Awaitable[Reading]:
-        """Return a fresh reading."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What became of one unit.
-
-    state    up, already-up, failed, blocked; of a stop: down, already-down, left, failed, blocked
-    began_s  seconds from the beginning of the run; None when it never began
-    took_s   from its beginning until it was proved, or given up
-    tries    commands that were run
-    detail   the last sentence of its probe or of its failure
-    """
-
-    unit: str
-    state: Literal["up", "already-up", "down", "already-down", "left", "failed", "blocked"]
-    began_s: float | None
-    took_s: float
-    tries: int
-    detail: str
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """How a run went.
-
-    order         units in the order in which they were proved
-    makespan_s    from the beginning to the last one
-    bound_s       what no order could have beaten, given the durations as measured in this run
-    bottleneck    the capacity that set that bound; None: the chain of needs
-    """
-
-    began_at: Instant
-    makespan_s: float
-    bound_s: float
-    bottleneck: str | None
-    order: tuple[str, ...]
-    steps: dict[str, StepResult] = field(repr=False)
-
-    @property
-    def ok(self) -> bool:
-        """Return whether everything came back (or went down)."""
-        return not self.failed and not self.blocked
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Units whose every try failed."""
-        return tuple(step.unit for step in self.steps.values() if step.state == "failed")
-
-    @property
-    def blocked(self) -> tuple[str, ...]:
-        """Units that were not tried, because something they need failed."""
-        return tuple(step.unit for step in self.steps.values() if step.state == "blocked")
-
-    @property
-    def ratio(self) -> float:
-        """Makespan over the bound: 1.0 cannot be beaten."""
-        return self.makespan_s / self.bound_s if self.bound_s > 0 else 1.0
+NewDecisions = Callable[[], Iterable[Decision]]
 
 
 async def restart(
     estate: Estate,
     on_event: OnEvent,
     *,
-    carry_out: Launch = launch,
+    carry_out: CarryOut | None = None,
     ask: Ask = probe,
     now: Callable[[], Instant] = wall_us,
+    past: Past | None = None,
+    decisions: NewDecisions | None = None,
+    waits: bool = False,
 ) -> RunResult:
     """Bring everything up, in the order of the plan as far as reality lets it, and return how it went.
 
-    on_event   called with each line of the journal, at once, from this task
-    carry_out  runs start commands
+    on_event   called with each line of the journal, at once, from this task; what it raises ends the run
+    carry_out  runs commands; given none, the drivers of the estate
     ask        asks probes
+    past       where an earlier process of this run left it; given none, the run is new
+    decisions  returns what people decided since it was called last; given none, nobody can decide
+    waits      whether the run stays when only people can bring it further; otherwise it ends with what is left
     """
-    plan = make_plan(estate)
-    run = _Run(estate, on_event, carry_out, ask, now)
-    problem = restart_problem(estate)
-    return await run.all(problem, [plan.priority[name] for name in problem.names], run.bring_up)
+    past = past or Past()
+    doubted = [u.id for u in estate.units.values() if u.check and (u.id not in past.clean or u.id in past.unclean)]
+    at = past.began_at or now()
+    problem = restart_problem(estate, unclean=doubted, at=at)
+    run = _Run(estate, problem, RESTART, past, _World(on_event, carry_out or Carrier(estate), ask, now, decisions))
+    return await run.all(waits=waits)
 
 
 async def shutdown(
     estate: Estate,
     on_event: OnEvent,
     *,
-    carry_out: Launch = launch,
+    carry_out: CarryOut | None = None,
     ask: Ask = probe,
     now: Callable[[], Instant] = wall_us,
+    past: Past | None = None,
+    decisions: NewDecisions | None = None,
+    waits: bool = False,
 ) -> RunResult:
     """Take everything down, most dependent first and what everything stands on last, and return how it went.
 
-    A unit that does not go down blocks the stop of what it stands on: its data would be cut off under it.
+    A unit that does not go down blocks the stop of what it stands on: its data would be cut off under it. Arguments as
+    in restart.
     """
-    run = _Run(estate, on_event, carry_out, ask, now)
-    problem = stop_problem(estate)
-    return await run.all(problem, [0.0] * problem.size, run.take_down)
+    world = _World(on_event, carry_out or Carrier(estate), ask, now, decisions)
+    run = _Run(estate, stop_problem(estate), STOP, past or Past(), world)
+    return await run.all(waits=waits)
 
 
+@dataclass(frozen=True)
+class _World:
+    """What a run acts on and hears from."""
+
+    on_event: OnEvent
+    carry_out: CarryOut
+    ask: Ask
+    now: Callable[[], Instant]
+    decisions: NewDecisions | None
+
+
+@dataclass
 class _Run:
-    """One run: its clock, its journal, and the two ways to treat a unit."""
+    """One run. Its state is its past; dispatch and running tasks follow from it."""
 
-    def __init__(
-        self, estate: Estate, on_event: OnEvent, carry_out: Launch, ask: Ask, now: Callable[[], Instant]
-    ) -> None:
-        self._estate = estate
-        self._on_event = on_event
-        self._carry_out = carry_out
-        self._ask = ask
-        self._now = now
-        self._began = 0.0
+    estate: Estate
+    problem: Problem
+    act: str
+    past: Past
+    world: _World
+    _running: dict[asyncio.Task[None], int] = field(default_factory=dict)
+    _began: dict[int, float] = field(default_factory=dict)
+    _stepping: asyncio.Task[None] | None = None
+    _cancelled: bool = False
+    _stale: bool = False
+    _replan: str = ""
+    _replanned: float = float("-inf")
 
-    async def all(
-        self, problem: Problem, priority: list[float], treat: Callable[[Unit], Awaitable[StepResult]]
-    ) -> RunResult:
-        """Treat every unit when the dispatch lets it."""
-        began_at, self._began = self._now(), time.monotonic()
-        self._tell("run-began", detail=f"{problem.size} units of {self._estate.name.en}")
-        dispatch = Dispatch(problem, priority)
-        steps: dict[str, StepResult] = {}
-        order: list[str] = []
-        running: dict[asyncio.Task[StepResult], int] = {}
+    def __post_init__(self) -> None:
+        self._people = People(self._ask_person, can_answer=self.world.decisions is not None)
+        self._steps = Steps(
+            self.estate, self.past, self._tell, self.world.carry_out, self.world.ask, self.world.now, self._people
+        )
+        self._number = self.problem.number()
+        self._priority = self._planned(None)
+        self._dispatch = Dispatch(self.problem, self._priority)
+
+    async def all(self, *, waits: bool) -> RunResult:
+        """Take every step when the dispatch lets it."""
+        self._loop = asyncio.get_running_loop()
+        await self._begin_or_resume()
+        self._rebuild()
         try:
             while True:
-                for task in dispatch.start():
-                    unit = self._estate.units[problem.names[task]]
-                    running[asyncio.ensure_future(treat(unit))] = task
+                self._obey_all()
+                self._plan_again()
+                if not (self.past.is_paused or self._cancelled or self._stepping):
+                    for task in self._dispatch.start():
+                        self._begin(task)
+                if self._is_over(waits=waits):
+                    break
+                await self._something()
+        finally:
+            await self._let_go()
+        return self._result()
+
+    async def _begin_or_resume(self) -> None:
+        resumed = bool(self.past.began_at)
+        if not resumed:
+            self.past.began_at = self.world.now()
+        self._began_at = self._loop.time() - max((self.world.now() - self.past.began_at) / 1e6, 0.0)
+        if not resumed:
+            self._tell("run-began", detail=f"{self.problem.size} units of {self.estate.name.en}", act=self.act)
+            return
+        fallen = await self._fallen()
+        again = f"; {', '.join(fallen)} answer no more and are started again" if fallen else ""
+        done = sum(ended.state in WELL for ended in self.past.ended.values())
+        self._tell("run-resumed", detail=f"{done} of {self.problem.size} steps were done{again}", act=self.act)
+        for unit in fallen:
+            self.past.forget(unit)
+        if self.past.back:
+            self._stepping = asyncio.ensure_future(self._take_back(set(self.past.back)))
+
+    async def _fallen(self) -> list[str]:
+        """Return what was up and, asked afresh, is not: what is finished stays finished, as far as that is true."""
+        if self.act != RESTART:
+            return []
+        up = [name for name, one in self.past.ended.items() if one.state in ("up", "already-up")]
+        units = [self.estate.units[name] for name in up if name in self.estate.units]
+        well = await asyncio.gather(*(self._steps.look_again(unit) for unit in units))
+        return [unit.id for unit, ok in zip(units, well, strict=True) if not ok]
+
+    # Dispatch and the tasks that run.
+
+    def _rebuild(self) -> None:
+        """Make the dispatch anew from what the journal says and what runs."""
+        self._stale = False
+        running = sorted(self._running.values())
+        done, lost = [], []
+        for number, task in enumerate(self.problem.tasks):
+            if number in running:
+                continue
+            state = self._state(task)
+            if state in WELL:
+                done.append(number)
+            elif state:
+                lost.append(number)
+        self._dispatch = Dispatch(self.problem, self._priority)
+        self._dispatch.resume(done, running, lost)
+        self._tell_blocked(number for number in range(self.problem.size) if self._dispatch.is_blocked(number))
+
+    def _state(self, task: Task) -> str:
+        if task.unit in self.past.skipped:
+            return "skipped"
+        ended = self.past.ended.get(task.name)
+        if ended is None:
+            return ""
+        if task.act == "release" and not task.asks and ended.state == "released":
+            # A wave that was let in counts once it had time to sign on.
+            since_s = (self.world.now() - ended.at) / 1e6
+            return "released" if since_s >= self._sign_on_s(task) else ""
+        return ended.state
+
+    def _begin(self, number: int) -> None:
+        task = self.problem.tasks[number]
+        future = asyncio.ensure_future(self._treat(task))
+        future.set_name(task.name)
+        self._running[future] = number
+        self._began[number] = self._loop.time()
+
+    async def _treat(self, task: Task) -> None:
+        try:
+            await self._take(task)
+        except StoreUnable:
+            raise
+        except Exception as error:  # noqa: BLE001 - top of a task: a fault in one step must not end all the others
+            _LOG.exception("a step ended by a fault of ours", extra={"step": task.name})
+            kind: Kind = "check-failed" if task.act == "check" else "refused" if task.act == "release" else "failed"
+            self._tell(kind, task.unit, f"a fault of Relève, not of the unit: {error!r}", hospital=task.hospital)
+
+    async def _take(self, task: Task) -> None:
+        unit = self.estate.units[task.unit]
+        match task.act:
+            case "start":
+                await self._steps.bring_up(unit)
+            case "stop":
+                await self._steps.take_down(unit)
+            case "check":
+                if unit.id in self.past.found_up and unit.id not in self.past.unclean:
+                    # It was up all the time: there was no stop, so there is nothing to check after it.
+                    self.past.ended[task.name] = Ended("checked", self.world.now(), None, "it never went down")
+                else:
+                    await self._steps.check(unit)
+            case "release":
+                await self._steps.release(task, self._sign_on_s(task))
+
+    def _sign_on_s(self, task: Task) -> float:
+        belief = self.problem.beliefs[self._number[task.name]]
+        return belief.p50_s if belief is not None else 0.0
+
+    async def _something(self) -> None:
+        """Wait until a step ends, or it is time to look for decisions."""
+        waited = {*self._running, *((self._stepping,) if self._stepping else ())}
+        if waited:
+            await asyncio.wait(waited, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(LOOK_S)
+        for future in [one for one in self._running if one.done()]:
+            number = self._running.pop(future)
+            if future.cancelled():
+                self._stale = True
+                continue
+            future.result()
+            self._finish(number)
+        if self._stepping is not None and self._stepping.done():
+            self._stepping.result()
+            self._stepping, self._stale = None, True
+            self._replan = "a step back"
+        if self._stale:
+            self._rebuild()
+        self._look_at_time()
+
+    def _finish(self, number: int) -> None:
+        task = self.problem.tasks[number]
+        if self._stale:
+            return  # the dispatch is made anew from the journal in any case
+        ended = self.past.ended.get(task.name)
+        ok = task.unit in self.past.skipped or (ended is not None and ended.state in WELL)
+        self._tell_blocked(self._dispatch.finish(number, ok=ok))
+        if not ok:
+            self._replan = self._replan or f"{task.name} did not succeed"
+
+    def _tell_blocked(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            task = self.problem.tasks[number]
+            if task.act in ("start", "stop") and ("blocked", task.name) not in self.past.told:
+                self._tell("blocked", task.unit, self._why_blocked(number))
+
+    def _why_blocked(self, number: int) -> str:
+        causes = [
+            self.problem.tasks[member].name
+            for members in self.problem.groups[number]
+            for member in members
+            if self._dispatch.is_blocked(member) or self._state(self.problem.tasks[member]) in ("failed", "refused")
+        ]
+        return f"needs {' and '.join(dict.fromkeys(causes))}, which did not succeed"
+
+    def _is_over(self, *, waits: bool) -> bool:
+        if self._running or self._stepping:
+            return False
+        if self._cancelled:
+            return True
+        if self._dispatch.done < self.problem.size:
+            return False  # paused, or a shift has to begin
+        return not (waits and self._people.can_answer and any(self._is_lost(task) for task in self.problem.tasks))
+
+    def _is_lost(self, task: Task) -> bool:
+        return self._state(task) in ("failed", "refused")
+
+    async def _let_go(self) -> None:
+        running = [*self._running, *((self._stepping,) if self._stepping else ())]
+        for future in running:
+            future.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    # The plan of what is left.
+
+    def _planned(self, tries: int | None) -> list[float]:
+        """Return the rank of each task in the best order found for what is left."""
+        durations = self.problem.believed_s()
+        for number, task in enumerate(self.problem.tasks):
+            if self._state(task):
+                durations[number] = 0.0
+            elif number in self._began:
+                gone_s = self._loop.time() - self._began[number]
+                durations[number] = max(durations[number] - gone_s, durations[number] * 0.1)
+        starts, ends = search(self.problem, durations, Random(1), tries)  # noqa: S311 - a search, not a secret
+        self._expected_s = max(ends, default=0.0)
+        order = sorted(range(self.problem.size), key=lambda number: (starts[number], ends[number]))
+        ranks = [0.0] * self.problem.size
+        for rank, number in enumerate(order):
+            ranks[number] = float(rank)
+        return ranks
+
+    def _plan_again(self) -> None:
+        """Make the order of what is left anew, when reality has left the plan."""
+        if not self._replan or self._stepping or self._loop.time() < self._replanned + REPLAN_S_MIN:
+            return
+        why, self._replan, self._replanned = self._replan, "", self._loop.time()
+        left = sum(1 for number, task in enumerate(self.problem.tasks) if self._can_still_come(number, task))
+        if not left:
+            return
+        self._priority = self._planned(REPLAN_TRIES)
+        self._tell("replanned", detail=f"{why}; {left} steps are left")
+        self._rebuild()
+
+    def _can_still_come(self, number: int, task: Task) -> bool:
+        return not self._state(task) and not self._dispatch.is_blocked(number)
+
+    def _look_at_time(self) -> None:
+        """Tell which step takes far longer than anybody believed; it is waited for all the same."""
+        for number in self._running.values():
+            task, belief = self.problem.tasks[number], self.problem.beliefs[number]
+            is_told = ("overrun", task.name) in self.past.told
+            if task.act == "release" or belief is None or is_told or self._people.waits(task.name):
+                continue
+            gone_s = self._loop.time() - self._began[number]
+            if gone_s > OVERRUN_TIMES * belief.p90_s:
+                detail = f"{gone_s:.0f} s; nine of ten were expected within {belief.p90_s:.0f} s"
+                self._tell("overrun", task.unit, detail, act=task.act if task.act == "check" else "")
+                self._replan = self._replan or f"{task.name} takes longer"
+
+    # Decisions.
+
+    def _obey_all(self) -> None:
+        for decision in self.world.decisions() if self.world.decisions is not None else ():
+            if decision.id in self.past.answered:
+                continue
+            self.past.answered.add(decision.id)
+            if decision.at < self.past.began_at:
+                self._refuse(decision, "it was taken before this run began")
+            elif decision.unit and decision.unit not in self.estate.units:
+                self._refuse(decision, f"the estate has no unit {decision.unit}")
+            else:
+                self._obey(decision)
+
+    def _obey(self, decision: Decision) -> None:
+        match decision.verb:
+            case "pause" | "resume":
+                self._pause(decision)
+            case "cancel":
+                self._cancel(decision)
+            case "declare":
+                self._decided(decision)
+            case _ if not decision.unit:
+                self._refuse(decision, "it has to name a unit")
+            case "skip":
+                self._skip(decision)
+            case "retry":
+                self._retry(decision)
+            case "step-back":
+                self._step_back(decision)
+            case "done" | "not-done" | "release" | "refuse":
+                self._answer(decision)
+
+    def _pause(self, decision: Decision) -> None:
+        pause = decision.verb == "pause"
+        if self.past.is_paused == pause:
+            self._refuse(decision, "it is paused already" if pause else "it is not paused")
+            return
+        self._decided(decision)
+        self._tell("paused" if pause else "resumed", detail=f"by {decision.by}", by=decision.by)
+
+    def _cancel(self, decision: Decision) -> None:
+        if self._cancelled:
+            self._refuse(decision, "it is cancelled already")
+            return
+        self._decided(decision)
+        self._tell("cancelled", detail=f"by {decision.by}; what runs is waited for", by=decision.by)
+        self._cancelled = True
+        for future, number in self._running.items():
+            task = self.problem.tasks[number]
+            unit = self.estate.units[task.unit]
+            command = unit.stop if self.act == STOP else unit.start
+            if task.act == "release" or self._people.waits(task.name) or (task.act == "start" and command is None):
+                future.cancel()  # nothing of ours runs there: it only waits
+
+    def _skip(self, decision: Decision) -> None:
+        task = self._skippable(decision)
+        if task is None:
+            self._refuse(decision, "it is done already" + self._who(decision.unit))
+            return
+        self._decided(decision, task)
+        act = "" if task.act in ("start", "stop") else task.act
+        names = [
+            one
+            for one in self.problem.tasks
+            if one.unit == task.unit
+            and (not act or (one.act == act and decision.hospital in ("", one.hospital) and not self._state(one)))
+        ]
+        for future in [one for one, number in self._running.items() if self.problem.tasks[number] in names]:
+            future.cancel()
+        for one in names if act else [task]:
+            self._tell("skipped", one.unit, f"by {decision.by}", by=decision.by, act=one.act, hospital=one.hospital)
+        self._stale, self._replan = True, f"{task.name} is left out"
+
+    def _skippable(self, decision: Decision) -> Task | None:
+        """Return the first step of a unit that is not done: its start or stop, its check, its release."""
+        for task in self.problem.tasks:
+            if task.unit == decision.unit and self._state(task) not in WELL:
+                if task.act == "release" and decision.hospital not in ("", task.hospital):
+                    continue
+                return task
+        return None
+
+    def _retry(self, decision: Decision) -> None:
+        names = [task for task in self.problem.tasks if task.unit == decision.unit]
+        failed = [task for task in names if self._state(task) == "failed"]
+        if not failed:
+            self._refuse(decision, "it has not failed" + self._who(decision.unit))
+            return
+        self._decided(decision, failed[0])
+        self._stale, self._replan = True, f"{failed[0].name} is tried again"
+
+    def _answer(self, decision: Decision) -> None:
+        """Give a decision to whoever waits for it; the first one counts."""
+        questions = self._people.questions(decision.unit, decision.verb, decision.hospital)
+        for question in questions:
+            task = self.problem.tasks[self._number[question.name]]
+            self._decided(decision, task)
+            self._people.answer(question, decision)
+        if not questions:
+            self._answer_late(decision)
+
+    def _answer_late(self, decision: Decision) -> None:
+        refused = [
+            task
+            for task in self.problem.tasks
+            if task.unit == decision.unit
+            and task.act == "release"
+            and decision.hospital in ("", task.hospital)
+            and self._state(task) == "refused"
+        ]
+        if decision.verb != "release" or not refused:
+            self._refuse(decision, "nobody is asked for it" + self._who(decision.unit))
+            return
+        for task in refused:
+            self._decided(decision, task)
+            self._tell("released", task.unit, f"by {decision.by}", by=decision.by, hospital=task.hospital)
+        self._stale = True
+
+    def _who(self, unit: str) -> str:
+        by = [who for name, who in self.past.decided.items() if name.partition("/")[0] == unit]
+        return f"; {by[-1]} decided before" if by else ""
+
+    def _decided(self, decision: Decision, task: Task | None = None) -> None:
+        reason = f": {decision.reason}" if decision.reason else ""
+        role = f" ({decision.role})" if decision.role else ""
+        self._tell(
+            "decided",
+            decision.unit,
+            f"{decision.verb} by {decision.by}{role}{reason}",
+            by=decision.by,
+            decision=decision.id,
+            hospital=task.hospital if task else decision.hospital,
+            act=decision.verb,
+        )
+        if task is not None:
+            self.past.decided[task.name] = decision.by
+
+    def _refuse(self, decision: Decision, why: str) -> None:
+        self._tell(
+            "not-obeyed",
+            decision.unit,
+            f"{decision.verb} by {decision.by}: {why}",
+            by=decision.by,
+            decision=decision.id,
+            hospital=decision.hospital,
+            act=decision.verb,
+        )
+
+    # Step back.
+
+    def _step_back(self, decision: Decision) -> None:
+        if self.act != RESTART or self._stepping:
+            self._refuse(decision, "a stop has no step back" if self.act != RESTART else "a step back is under way")
+            return
+        units = {decision.unit, *impact(self.estate, [decision.unit]).falls}
+        touched = {
+            task.unit
+            for number, task in enumerate(self.problem.tasks)
+            if task.unit in units and (self._state(task) or number in self._running.values())
+        }
+        if decision.unit not in touched:
+            self._refuse(decision, "it has not been started")
+            return
+        self._decided(decision)
+        for unit in sorted(touched):
+            self._tell("step-back", unit, f"stopped again with {decision.unit}, by {decision.by}", by=decision.by)
+        for future in [one for one, number in self._running.items() if self.problem.tasks[number].unit in touched]:
+            future.cancel()
+        self._stepping = asyncio.ensure_future(self._take_back(touched))
+
+    async def _take_back(self, units: set[str]) -> None:
+        """Take units down, most dependent first; what does not go down stays, and is asked anew afterwards."""
+        problem = stop_problem(self.estate)
+        dispatch = Dispatch(problem, [0.0] * problem.size)
+        dispatch.resume([number for number, task in enumerate(problem.tasks) if task.unit not in units], ())
+        running: dict[asyncio.Task[bool], int] = {}
+        try:
+            while True:
+                for number in dispatch.start():
+                    unit: Unit = self.estate.units[problem.tasks[number].unit]
+                    running[asyncio.ensure_future(self._steps.take_down(unit))] = number
                 if not running:
                     break
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for future in done:
-                    task, step = running.pop(future), future.result()
-                    steps[step.unit] = step
-                    if step.state != "failed":
-                        order.append(step.unit)
-                    for blocked in dispatch.finish(task, ok=step.state != "failed"):
-                        steps[problem.names[blocked]] = self._blocked(problem, blocked, steps)
+                    dispatch.finish(running.pop(future), ok=future.result())
         finally:
             for future in running:
                 future.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        makespan_s = time.monotonic() - self._began
-        # What never began took no time of anybody, so the bound stays one.
-        took = [steps[name].took_s if steps[name].began_s is not None else 0.0 for name in problem.names]
-        bound = lower_bound(problem, took)
-        result = RunResult(began_at, makespan_s, bound.least_s, bound.bottleneck, tuple(order), steps)
-        self._tell("run-ended", detail=_summary(result), took_s=makespan_s)
-        return result
+        for name in sorted(self.past.back):
+            self._tell("left", name, "what stands on it did not go down, so it was not stopped")
 
-    async def bring_up(self, unit: Unit) -> StepResult:
-        """Start one unit and wait until its probe passes; a unit without a command is only waited for."""
-        began = time.monotonic()
-        reading = await self._read(unit)
-        if reading is not None and reading.ok:
-            self._tell("already-up", unit, reading.detail)
-            return self._step(unit, "already-up", began, 0, reading.detail)
-        if unit.start is None:
-            return await self._wait_for(unit, began)
-        detail = ""
-        for attempt in range(1, unit.tries + 1):
-            self._tell("start-began", unit, f"try {attempt} of {unit.tries}")
-            launched = await self._carry_out(unit.start)
-            detail = launched.detail
-            if launched.ok:
-                ok, detail = await self._until(unit, launched, want_up=True)
-                if ok:
-                    self._tell("up", unit, detail, began)
-                    return self._step(unit, "up", began, attempt, detail)
-            if attempt < unit.tries:
-                launched.end()
-                self._tell("try-failed", unit, detail, began)
-        self._tell("failed", unit, detail, began)
-        return self._step(unit, "failed", began, unit.tries, detail)
+    # Telling.
 
-    async def take_down(self, unit: Unit) -> StepResult:
-        """Stop one unit and wait until its probe fails."""
-        began = time.monotonic()
-        if unit.stop is None:
-            self._tell("left", unit, "there is no command to stop it")
-            return self._step(unit, "left", began, 0, "there is no command to stop it")
-        reading = await self._read(unit)
-        if reading is not None and reading.state == "refused":
-            self._tell("already-down", unit, reading.detail)
-            return self._step(unit, "already-down", began, 0, reading.detail)
-        detail = ""
-        for attempt in range(1, unit.tries + 1):
-            self._tell("stop-began", unit, f"try {attempt} of {unit.tries}")
-            launched = await self._carry_out(unit.stop)
-            detail = launched.detail
-            if launched.ok:
-                ok, detail = await self._until(unit, launched, want_up=False)
-                if ok:
-                    self._tell("down", unit, detail, began)
-                    return self._step(unit, "down", began, attempt, detail)
-            if attempt < unit.tries:
-                self._tell("try-failed", unit, detail, began)
-        self._tell("failed", unit, detail, began)
-        return self._step(unit, "failed", began, unit.tries, detail)
-
-    async def _wait_for(self, unit: Unit, began: float) -> StepResult:
-        if unit.probe is None:
-            detail = "it comes by itself and has no probe: taken as up"
-            self._tell("up", unit, detail, began)
-            return self._step(unit, "up", began, 0, detail)
-        self._tell("waiting", unit, f"asked until it passes, for {unit.up_within_s:g} s at most")
-        ok, detail = await self._until(unit, None, want_up=True)
-        kind: Literal["up", "failed"] = "up" if ok else "failed"
-        self._tell(kind, unit, detail, began)
-        return self._step(unit, kind, began, 0, detail)
-
-    async def _until(self, unit: Unit, launched: Launched | None, *, want_up: bool) -> tuple[bool, str]:
-        """Ask until the probe says what is wanted, the program ends, or the time is over."""
-        if unit.probe is None:
-            return True, "its command ended well; it has no probe, so nothing else proves it"
-        deadline = time.monotonic() + unit.up_within_s
-        pause_s = min(max(believed_s(unit) * PAUSE_SHARE, PAUSE_S_MIN), PAUSE_S_MAX)
-        while True:
-            reading = await self._read(unit)
-            assert reading is not None
-            # On the way down "starting" and "battery" still come from something that runs; silence is a host switched
-            # off, and counts because the command that stopped it ended well.
-            if reading.ok if want_up else reading.state not in ("up", "weak", "starting", "battery"):
-                return True, reading.detail
-            if launched is not None and (ended := launched.ended()) is not None:
-                return False, f"{ended}; its probe said: {reading.detail}"
-            if time.monotonic() > deadline:
-                wanted = "up" if want_up else "down"
-                return False, f"not {wanted} within {unit.up_within_s:g} s; its probe said: {reading.detail}"
-            await asyncio.sleep(pause_s)
-
-    async def _read(self, unit: Unit) -> Reading | None:
-        return await self._ask(unit.probe, unit.probe_timeout_s) if unit.probe is not None else None
-
-    def _blocked(self, problem: Problem, task: int, steps: dict[str, StepResult]) -> StepResult:
-        name = problem.names[task]
-        causes = [
-            problem.names[member]
-            for members in problem.groups[task]
-            for member in members
-            if (step := steps.get(problem.names[member])) and step.state in ("failed", "blocked")
-        ]
-        detail = f"needs {' and '.join(dict.fromkeys(causes))}, which did not succeed"
-        self._tell("blocked", self._estate.units[name], detail)
-        return StepResult(name, "blocked", None, 0.0, 0, detail)
-
-    def _step(
-        self,
-        unit: Unit,
-        state: Literal["up", "already-up", "down", "already-down", "left", "failed"],
-        began: float,
-        tries: int,
-        detail: str,
-    ) -> StepResult:
-        return StepResult(unit.id, state, began - self._began, time.monotonic() - began, tries, detail)
+    def _ask_person(self, question: Question, before: str) -> None:
+        detail = before + question.detail
+        self._tell("asked", question.unit, detail, hospital=question.hospital, act=question.act)
 
     def _tell(
         self,
         kind: Kind,
-        unit: Unit | None = None,
+        unit: str = "",
         detail: str = "",
+        *,
         began: float | None = None,
         took_s: float | None = None,
+        hospital: str = "",
+        by: str = "",
+        decision: str = "",
+        process: str = "",
+        act: str = "",
+        left: int | None = None,
     ) -> None:
         if began is not None:
-            took_s = time.monotonic() - began
-        self._on_event(Happened(self._now(), kind, unit.id if unit else "", detail, took_s))
+            took_s = self._loop.time() - began
+        line = Happened(self.world.now(), kind, unit, detail, took_s, hospital, by, decision, process, act, left)
+        self.world.on_event(line)
+        note(self.past, line)
 
-
-def _summary(result: RunResult) -> str:
-    parts = [f"{len(result.order)} of {len(result.steps)} in {result.makespan_s:.1f} s"]
-    if result.failed:
-        parts.append(f"failed: {', '.join(result.failed)}")
-    if result.blocked:
-        parts.append(f"blocked: {', '.join(result.blocked)}")
-    return "; ".join(parts)
+    def _result(self) -> RunResult:
+        steps: dict[str, StepResult] = {}
+        left: list[str] = []
+        for number, task in enumerate(self.problem.tasks):
+            ended = self.past.ended.get(task.name)
+            if task.unit in self.past.skipped and (ended is None or ended.state not in WELL):
+                steps[task.name] = StepResult(task.name, "skipped", None, 0.0, 0, "left out by a named decision")
+            elif ended is not None:
+                took_s = ended.took_s or 0.0
+                began_s = max((ended.at - self.past.began_at) / 1e6 - took_s, 0.0)
+                tries = self.past.tries.get(task.name, 0)
+                steps[task.name] = StepResult(task.name, ended.state, began_s, took_s, tries, ended.detail)
+            elif self._dispatch.is_blocked(number):
+                steps[task.name] = StepResult(task.name, "blocked", None, 0.0, 0, self._why_blocked(number))
+            else:
+                left.append(task.name)
+        makespan_s = self._loop.time() - self._began_at
+        # What never began took no time of anybody, so the bound stays one.
+        took = [steps[name].took_s if name in steps else 0.0 for name in self.problem.names]
+        bound = lower_bound(self.problem, took)
+        order = tuple(
+            name for name in self.past.ended if name in self.estate.units and self.past.ended[name].state in WELL
+        )
+        result = RunResult(self.past.began_at, makespan_s, bound.least_s, bound.bottleneck, order, steps, tuple(left))
+        undone = len(result.failed) + len(result.blocked) + len(left)
+        self._tell("run-ended", detail=summary(result), took_s=makespan_s, act=self.act, left=undone)
+        return result
