@@ -24,7 +24,7 @@ from releve.ids import content_id
 from releve.log import GROUP, SITE, Body, Draft, Event, Ledger, Log, Receipt, decode_body, encode_body, verify_log
 from releve.log.event import decode_event, encode_event
 from releve.log.schema import LOG_FILE
-from releve.log.writer import Outcome
+from releve.log.writer import PATIENT_EVENTS_MAX, Outcome
 
 NOW = 1_722_668_400_000_000
 
@@ -416,7 +416,7 @@ def test_whoever_takes_the_writing_over_keeps_a_round_of_arrivals_as_one_group(
 ) -> None:
     log = Log(tmp_path, "H01", key)
     woken: list[str] = []
-    log.hand_over(lambda: woken.append("soon"))
+    log.hand_over(lambda now: woken.append("soon" if now else "later"))
     outcomes: list[object] = []
     for n in range(5):
         log.append(draft(f"note {n}"), outcomes.append)
@@ -431,6 +431,25 @@ def test_whoever_takes_the_writing_over_keeps_a_round_of_arrivals_as_one_group(
     events = read(tmp_path)
     assert [event.seq for event in events if event.signature] == [5, 6]
     assert len(events) == 6
+
+
+def test_what_is_patient_waits_for_company_until_somebody_is_not(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    log = Log(tmp_path, "H01", key)
+    woken: list[str] = []
+    log.hand_over(lambda now: woken.append("soon" if now else "later"))
+    outcomes: list[object] = []
+    for n in range(5):
+        log.append(draft(f"note {n}"), outcomes.append, patient=True)
+    assert woken == ["later"]
+    log.append(draft("a person waits"), outcomes.append)
+    assert woken == ["later", "soon"]
+    log.commit_waiting()
+    assert [outcome.seq for outcome in outcomes] == [1, 2, 3, 4, 5, 6]  # type: ignore[attr-defined]  # receipts
+    for n in range(PATIENT_EVENTS_MAX):
+        log.append(draft(f"result {n}"), outcomes.append, patient=True)
+    assert woken == ["later", "soon", "later", "soon"]  # so many are not kept waiting
+    log.close()
+    assert len(read(tmp_path)) == 6 + PATIENT_EVENTS_MAX
 
 
 def test_a_log_that_is_opened_again_goes_on_above_every_hybrid_time_it_holds(

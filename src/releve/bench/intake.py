@@ -22,6 +22,7 @@ from releve.bench.rivals import limit_server, serve_python_hl7
 from releve.bench.running import running_node, running_rival
 from releve.errors import Refused
 from releve.log import Ledger
+from releve.node.reception import unfinished
 from releve.record import Views
 
 CONNECTIONS = 16
@@ -63,6 +64,7 @@ def measure(folder: Path, *, messages: int = 20_000, rounds: int = 3, say: Calla
     ):
         views, ledger = Views(node.folder), Ledger(node.folder)
         send_one_by_one(node.mllp_port, _frames(0, _WARM_UP))
+        _until_quiet(node.folder)
         for number in range(1, rounds + 1):
             frames = _frames(number, messages)
             sizes.extend(map(len, frames))
@@ -71,13 +73,13 @@ def measure(folder: Path, *, messages: int = 20_000, rounds: int = 3, say: Calla
             rates["limit"] = len(frames) / send_one_by_one(limit_port, frames)
             rates["one"] = len(frames) / _until_folded(
                 views,
-                ledger,
+                ledger.last_pos() + len(frames),
                 lambda frames=frames: send_one_by_one(node.mllp_port, frames),  # type: ignore[misc]  # bound at once
             )
             frames = _frames(number + _LATER, messages)
             rates["many"] = len(frames) / _until_folded(
                 views,
-                ledger,
+                ledger.last_pos() + len(frames),
                 lambda frames=frames: send_on_many(node.mllp_port, frames, CONNECTIONS),  # type: ignore[misc]  # bound at once
             )
             taken.append(rates)
@@ -112,16 +114,21 @@ def _frames(seed: float, count: int) -> list[bytes]:
     return [frame(message) for message in traffic.messages(count)]
 
 
-def _until_folded(views: Views, ledger: Ledger, send: Callable[[], float]) -> float:
-    """Return the seconds from the first message until all are acknowledged and folded."""
+def _until_folded(views: Views, last: int, send: Callable[[], float]) -> float:
+    """Return the seconds from the first message until all are acknowledged and folded, up to a position of the log."""
     began = time.perf_counter()
     send()
-    last = ledger.last_pos()
     while views.position() < last:
         if time.perf_counter() - began > _FOLD_WAIT_S:
             raise Refused("bench.fold", f"The views stand at {views.position()} of {last} after {_FOLD_WAIT_S:g} s.")
         time.sleep(0.002)
     return time.perf_counter() - began
+
+
+def _until_quiet(folder: Path) -> None:
+    """Wait until everything that was acknowledged is an event of the log."""
+    while unfinished(folder):
+        time.sleep(0.002)
 
 
 def report(figures: IntakeFigures) -> list[str]:

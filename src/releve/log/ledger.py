@@ -18,6 +18,7 @@ SQL_CHANNEL = (
 )
 SQL_HEAD = "SELECT seq, hash FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1"
 SQL_EPOCH = "SELECT max(epoch) FROM event WHERE origin = ?"
+SQL_HOLDS = "SELECT 1 FROM event WHERE event_id = ?"
 SQL_BLOB = "SELECT bytes FROM blob WHERE sha256 = ?"
 SQL_LAST = "SELECT coalesce(max(pos), 0) FROM event"
 SQL_FIRST_ORIGIN = "SELECT origin FROM origin ORDER BY known_since, origin LIMIT 1"
@@ -47,6 +48,10 @@ class Ledger:
         """Return the event at a position, if there is one."""
         row = self._db.execute(SQL_AT, (pos,)).fetchone()
         return Event(*row) if row else None
+
+    def holds(self, event_id: bytes) -> bool:
+        """Say whether a fact is kept here, whoever wrote it."""
+        return self._db.execute(SQL_HOLDS, (event_id,)).fetchone() is not None
 
     def channel_after(self, origin: str, epoch: int, channel: str, seq: int, limit: int) -> list[Event]:
         """Return the events of one channel above a sequence number, in order, at most limit of them."""

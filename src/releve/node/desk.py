@@ -14,9 +14,11 @@ from releve.config import Config, Tls
 from releve.doors.append import AppendDoor
 from releve.doors.mllp import MllpDoor
 from releve.errors import WrongUse
-from releve.log import SITE, Body, Draft, Event, Ledger, Log, Receipt, encode_body
+from releve.log import SITE, Arrivals, Body, Draft, Event, Ledger, Log, Receipt, encode_body
+from releve.log.writer import COMMIT_WITHIN_S
 from releve.node.folder import signing_key
 from releve.node.intake import Intake
+from releve.node.reception import Reception
 from releve.node.supervisor import Doors, Ready
 from releve.replica.access import read_accesses
 from releve.replica.link import read_cursors
@@ -86,14 +88,13 @@ def server_tls(tls: Tls | None, door: str) -> ssl.SSLContext | None:
     return context
 
 
-def _soon(loop: asyncio.AbstractEventLoop, log: Log) -> None:
-    loop.call_soon(log.commit_waiting)
-
-
 async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
+    loop = asyncio.get_running_loop()
     intake = Intake(log.append, config.zone, production=config.production)
+    arrivals = Arrivals(config.folder)
+    reception = Reception(arrivals, intake, charset=config.mllp.charset, soon=loop.call_soon, later=loop.call_later)
     mllp = MllpDoor(
-        intake.receive,
+        reception.receive,
         intake.unreadable,
         message_bytes_max=config.mllp.message_bytes_max,
         connections_max=config.mllp.connections_max,
@@ -102,12 +103,28 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
     )
     inner = AppendDoor(log, config.folder)
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    log.hand_over(lambda: _soon(loop, log))
+    log.hand_over(lambda now: _commit_soon(loop, log, now=now))
+    reception.take_left()
+    _commit_all(log)
     await inner.open()
     await mllp.serve(doors.mllp, server_tls(config.mllp.tls, "mllp"))
     ready()
     await stopping.wait()
     await mllp.close()
     await inner.close()
+    reception.finish()
+    _commit_all(log)
+    arrivals.close()
+
+
+def _commit_all(log: Log) -> None:
+    while not log.is_idle:
+        log.commit_waiting()
+
+
+def _commit_soon(loop: asyncio.AbstractEventLoop, log: Log, *, now: bool) -> None:
+    if now:
+        loop.call_soon(log.commit_waiting)
+    else:
+        loop.call_later(COMMIT_WITHIN_S, log.commit_waiting)

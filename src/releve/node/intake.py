@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from releve.clock import Instant, wall_us
@@ -25,7 +26,14 @@ RAW_BYTES_INLINE_MAX = 262_144
 CONTROL_IDS_MAX = 50_000
 
 Done = Callable[[Receipt | ReleveError], None]
-Append = Callable[[Draft, Done], None]
+
+
+class Append(Protocol):
+    """The log's append."""
+
+    def __call__(self, draft: Draft, done: Done, *, patient: bool = False) -> None: ...
+
+
 Blobs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -46,12 +54,19 @@ class Intake:
         self._now = now
         self._control_ids: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
-    def receive(self, message: Message, peer: str, done: Done) -> None:
-        """Keep a message with what was understood of it; done hears the receipt, or why it was not kept."""
+    def receive(
+        self, message: Message, peer: str, done: Done, *, received_at: Instant | None = None, patient: bool = False
+    ) -> None:
+        """Keep a message with what was understood of it; done hears the receipt, or why it was not kept.
+
+        received_at  now, when not given
+        patient      the message itself is kept already and its sender has been answered
+        """
         raw = message.raw
         sender, control_id = message.sender, message.control_id
-        event_id = content_id(sender.encode("utf-8", "surrogatepass"), control_id.encode("utf-8", "surrogatepass"), raw)
-        told = translate(message, received_at=self._now(), zone=self._zone, production=self._production)
+        event_id = name_event(message)
+        at = self._now() if received_at is None else received_at
+        told = translate(message, received_at=at, zone=self._zone, production=self._production)
         remarks = [*message.remarks, *told.remarks]
         if not told.understood:
             remarks.insert(0, told.reason)
@@ -71,7 +86,7 @@ class Intake:
         if len(raw) <= RAW_BYTES_INLINE_MAX:
             encoded = encode_body(body)
             if len(encoded) <= BODY_BYTES_MAX:
-                self._append(Draft(told.channel, "hl7v2", event_id, encoded, tuple(told.blobs)), done)
+                self._append(Draft(told.channel, "hl7v2", event_id, encoded, tuple(told.blobs)), done, patient=patient)
                 return
         self._keep_large(body, told.channel, event_id, done, documents=tuple(told.blobs))
 
@@ -117,6 +132,12 @@ class Intake:
                 self._control_ids.popitem(last=False)
             return False
         return known != event_id
+
+
+def name_event(message: Message) -> bytes:
+    """Return the id of the event of a message: the same message from anywhere, at any time, is the same fact."""
+    sender, control_id = message.sender, message.control_id
+    return content_id(sender.encode("utf-8", "surrogatepass"), control_id.encode("utf-8", "surrogatepass"), message.raw)
 
 
 class _AfterAll:

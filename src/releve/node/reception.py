@@ -1,0 +1,162 @@
+"""The reception: a message is kept as it came, its sender is answered, and only then is it read.
+
+    door ──▶ arrivals (one write for all that came together, synced) ──▶ AA ──▶ intake ──▶ log ──▶ settled
+
+Bytes are kept before they are understood, so that no fault of understanding can lose them, and a sender waits for the
+disk alone. Between its answer and its event lie some milliseconds. What lay there when the power went is read again at
+the next start, before the doors open. While the log takes nothing, a message is accepted only once the log has it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from releve.clock import Instant, wall_us
+from releve.errors import ReleveError, StoreUnable
+from releve.log import Arrival, Arrivals, Ledger, Receipt, read_arrivals
+from releve.node.intake import Intake, name_event
+from releve.wire.hl7v2 import Message, parse
+
+_log = logging.getLogger(__name__)
+
+#: Larger ones are rare and go straight to the log, which is as quick for them.
+ARRIVAL_BYTES_MAX = 65_536
+#: While the log takes nothing it is asked again so often.
+AGAIN_AFTER_S = 1.0
+
+Done = Callable[[object], None]
+KEPT = object()
+
+
+class _Accepted(NamedTuple):
+    """A message whose sender was answered, and the record of the arrivals that keeps it."""
+
+    message: Message
+    arrival: Arrival
+    serial: int
+
+
+class Reception:
+    """Stands between the HL7 v2 door and the intake. Every call comes from one thread.
+
+    charset  of messages that leave theirs open; a message that is read again must be read alike
+    soon     calls back after what is at hand
+    later    calls back after so many seconds
+    """
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        intake: Intake,
+        *,
+        charset: str,
+        soon: Callable[[Callable[[], None]], object],
+        later: Callable[[float, Callable[[], None]], object],
+        now: Callable[[], Instant] = wall_us,
+    ) -> None:
+        self._arrivals = arrivals
+        self._intake = intake
+        self._charset = charset
+        self._soon = soon
+        self._later = later
+        self._now = now
+        self._arrived: list[tuple[Message, Arrival, Done]] = []
+        self._unread: list[_Accepted] = []
+        self._failed: list[_Accepted] = []
+        self._owed = 0  # read, and not yet an event of the log
+        self._is_refused = False
+
+    def receive(self, message: Message, peer: str, done: Done) -> None:
+        """Keep a message; done hears that it is kept once it is on the disk, or why it was not kept."""
+        if self._is_refused:
+            self._try_again()  # before this one, as they came before it
+            self._intake.receive(message, peer, done)
+            return
+        if len(message.raw) > ARRIVAL_BYTES_MAX:
+            self._intake.receive(message, peer, done)
+            return
+        arrival = Arrival(self._now(), peer, message.raw, self._charset, list(message.remarks))
+        self._arrivals.add(arrival)
+        self._arrived.append((message, arrival, done))
+        if len(self._arrived) == 1:
+            self._soon(self._keep)
+
+    def take_left(self) -> int:
+        """Make events of what an earlier life accepted and did not finish; returns how many messages were looked at."""
+        left = self._arrivals.left()
+        for arrival in left:
+            message = parse(arrival.raw, arrival.charset)
+            message.remarks[:] = arrival.remarks
+            self._read(_Accepted(message, arrival, 0))
+        return len(left)
+
+    def finish(self) -> None:
+        """Hand everything that was accepted to the log; for a door that takes nothing more."""
+        if self._arrived:
+            self._keep()
+        self._read_all()
+
+    def _keep(self) -> None:
+        """Write what came together, and answer."""
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
+            return  # finish was quicker
+        try:
+            serial = self._arrivals.keep()
+        except StoreUnable as error:
+            for _, _, done in arrived:
+                done(error)
+            return
+        for _, _, done in arrived:
+            done(KEPT)
+        self._unread += [_Accepted(message, arrival, serial) for message, arrival, _ in arrived]
+        self._soon(self._read_all)  # by then the answers are on their way
+
+    def _read_all(self) -> None:
+        unread, self._unread = self._unread, []
+        if self._is_refused:
+            self._failed += unread  # behind those that wait already
+            return
+        for accepted in unread:
+            self._read(accepted)
+
+    def _read(self, accepted: _Accepted) -> None:
+        self._owed += 1
+        arrival = accepted.arrival
+
+        def done(outcome: Receipt | ReleveError) -> None:
+            self._settle(accepted, outcome)
+
+        self._intake.receive(accepted.message, arrival.peer, done, received_at=arrival.received_at, patient=True)
+
+    def _settle(self, accepted: _Accepted, outcome: Receipt | ReleveError) -> None:
+        self._owed -= 1
+        if isinstance(outcome, ReleveError):
+            # Its sender was told that it is kept, and so it is: in the arrivals, until the log takes it.
+            if not self._is_refused:
+                _log.error("log takes nothing: accepted messages wait", extra={"code": outcome.code})
+                self._is_refused = True
+                self._later(AGAIN_AFTER_S, self._try_again)
+            self._failed.append(accepted)
+        elif not self._failed:
+            # What was accepted becomes events in its order, so every record before this one is in the log.
+            self._arrivals.settle(accepted.serial if not self._owed else accepted.serial - 1)
+
+    def _try_again(self) -> None:
+        self._is_refused = False
+        failed, self._failed = self._failed, []
+        for accepted in failed:
+            self._read(accepted)
+
+
+def unfinished(folder: Path) -> int:
+    """Return how many messages were accepted and are not in the log of a node: its next start takes them in."""
+    left = read_arrivals(folder)
+    ledger = Ledger(folder)
+    try:
+        return sum(not ledger.holds(name_event(parse(one.raw, one.charset))) for one in left)
+    finally:
+        ledger.close()

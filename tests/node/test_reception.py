@@ -1,0 +1,201 @@
+"""A message is kept, answered, and only then read; whatever happens in between, it becomes one event."""
+
+from collections.abc import Callable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from releve.bench.messages import Traffic
+from releve.errors import ReleveError, StoreUnable
+from releve.log import Draft, Ledger, Log, Receipt, decode_body, read_arrivals
+from releve.node.intake import Done, Intake
+from releve.node.reception import AGAIN_AFTER_S, ARRIVAL_BYTES_MAX, KEPT, Arrivals, Reception, unfinished
+from releve.wire.hl7v2 import parse
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+class Desk:
+    """A reception with a log that commits when it is told, and callbacks that wait to be called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.refusal: ReleveError | None = None
+        self.drafts: list[tuple[Draft, Done]] = []
+        self.kept: list[bytes] = []
+        self.soon: list[Callable[[], None]] = []
+        self.later: list[tuple[float, Callable[[], None]]] = []
+        self.arrivals = Arrivals(folder)
+        intake = Intake(self._append, PARIS, production=True)
+        self.reception = Reception(
+            self.arrivals,
+            intake,
+            charset="utf-8",
+            soon=self.soon.append,
+            later=lambda after_s, call: self.later.append((after_s, call)),
+            now=lambda: 1_722_682_800_000_000,
+        )
+
+    def _append(self, draft: Draft, done: Done, *, patient: bool = False) -> None:
+        self.drafts.append((draft, done))
+
+    def turn(self) -> None:
+        """One turn of the loop."""
+        calls, self.soon[:] = list(self.soon), []
+        for call in calls:
+            call()
+
+    def commit(self) -> None:
+        drafts, self.drafts = self.drafts, []
+        for draft, done in drafts:
+            if self.refusal is None:
+                self.kept.append(decode_body(draft.body).raw)
+            done(self.refusal or Receipt(1, 1, False))
+
+    def send(self, raw: bytes) -> list[object]:
+        answers: list[object] = []
+        self.reception.receive(parse(raw), "10.0.0.7", answers.append)
+        return answers
+
+
+def _messages(count: int) -> list[bytes]:
+    return list(Traffic(1, 50).messages(count))
+
+
+def test_a_sender_is_answered_when_its_bytes_are_on_the_disk_and_before_they_are_read(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    first, second = _messages(2)
+    answers = [desk.send(first), desk.send(second)]
+    assert answers == [[], []]
+    assert read_arrivals(tmp_path) == []
+    desk.turn()
+    assert answers == [[KEPT], [KEPT]]
+    assert [one.raw for one in read_arrivals(tmp_path)] == [first, second]
+    assert desk.drafts == []
+    desk.turn()
+    desk.commit()
+    assert desk.kept == [first, second]
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_what_was_answered_and_not_yet_in_the_log_is_taken_in_at_the_next_start(tmp_path: Path, turns: int) -> None:
+    desk = Desk(tmp_path)
+    raw = _messages(1)[0]
+    parsed = parse(raw)
+    parsed.remarks.append("hl7v2.no-end: as the door saw it")
+    answers: list[object] = []
+    desk.reception.receive(parsed, "10.0.0.7", answers.append)
+    for _ in range(turns):
+        desk.turn()
+    assert answers == [KEPT]
+    again = Desk(tmp_path)  # the power went before the commit
+    assert again.reception.take_left() == 1
+    body = decode_body(again.drafts[0][0].body)
+    again.commit()
+    assert again.kept == [raw]
+    assert "hl7v2.no-end: as the door saw it" in body.remarks
+    assert body.source["peer"] == "10.0.0.7"
+
+
+def test_a_disk_that_takes_no_arrival_is_said_to_the_sender_and_nothing_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    broken = StoreUnable("arrivals.unwritable", "The disk of this node refused a message.")
+
+    def keep() -> int:
+        raise broken
+
+    monkeypatch.setattr(desk.arrivals, "keep", keep)
+    answers = desk.send(_messages(1)[0])
+    desk.turn()
+    desk.turn()
+    assert answers == [broken]
+    assert desk.drafts == []
+
+
+def test_while_the_log_takes_nothing_a_message_is_accepted_only_once_the_log_has_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    first, second, third = _messages(3)
+    assert desk.send(first) == []
+    desk.turn()
+    desk.turn()
+    desk.refusal = StoreUnable("log.disk-full", "The disk of this node is full.")
+    desk.commit()
+    refused = desk.send(second)
+    desk.commit()
+    assert refused == [desk.refusal]
+    desk.refusal = None
+    accepted = desk.send(third)
+    assert accepted == []
+    desk.commit()
+    assert [type(answer) for answer in accepted] == [Receipt]
+    assert desk.kept == [first, third]  # what had been accepted before goes first
+
+
+def test_a_log_that_recovers_gets_what_waits_without_anybody_sending(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.refusal = StoreUnable("log.disk-full", "The disk of this node is full.")
+    raw = _messages(1)[0]
+    desk.send(raw)
+    desk.turn()
+    desk.turn()
+    desk.commit()
+    desk.refusal = None
+    [(after_s, again)] = desk.later
+    assert after_s == AGAIN_AFTER_S
+    again()
+    desk.commit()
+    assert desk.kept == [raw]
+
+
+def test_senders_that_never_pause_do_not_fill_the_arrivals(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raws = _messages(2000)
+    for number, raw in enumerate(raws):
+        assert desk.send(raw) == []
+        desk.turn()  # keeps this one and reads the one before: something is always on its way
+        if number % 7 == 0:
+            desk.commit()
+    desk.turn()
+    desk.commit()
+    assert desk.kept == raws
+
+
+def test_a_large_message_goes_straight_to_the_log(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raw = _messages(1)[0] + b"NTE|1||" + b"x" * ARRIVAL_BYTES_MAX + b"\r"
+    answers = desk.send(raw)
+    assert len(desk.drafts) == 1
+    desk.commit()
+    assert [type(answer) for answer in answers] == [Receipt]
+
+
+def test_a_door_that_closes_leaves_nothing_behind(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raw = _messages(1)[0]
+    answers = desk.send(raw)
+    desk.reception.finish()
+    desk.commit()
+    desk.turn()
+    assert (answers, desk.kept) == ([KEPT], [raw])
+    desk.arrivals.close()
+    assert read_arrivals(tmp_path) == []
+
+
+def test_what_a_stopped_node_accepted_and_has_no_event_of_is_counted(tmp_path: Path) -> None:
+    log = Log(tmp_path, "H01", Ed25519PrivateKey.generate())
+    desk = Desk(tmp_path)
+    first, second = _messages(2)
+    Intake(lambda draft, done, *, patient=False: log.append(draft, done), PARIS, production=True).receive(
+        parse(first), "10.0.0.7", lambda outcome: None
+    )
+    log.close()
+    desk.send(first)
+    desk.send(second)
+    desk.turn()
+    assert unfinished(tmp_path) == 1
+    ledger = Ledger(tmp_path)
+    assert ledger.last_pos() == 1
+    ledger.close()
