@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 
 from releve import __version__
 from releve.board import Decision, FeedWatch, HubState, board_routes
+from releve.board.crisis import crisis_routes
+from releve.board.recovery import RecoveryReader
 from releve.clock import wall_us
 from releve.config import Config
 from releve.doors.append import AppendClient
@@ -26,6 +28,7 @@ from releve.log import SITE, Body, Draft, Ledger, encode_body
 from releve.log.audit import AuditTrail
 from releve.node.desk import server_tls
 from releve.node.folder import HUBS_FILE, SERVICES_FILE
+from releve.node.recovery import Sightings
 from releve.node.supervisor import Doors, Ready
 from releve.node.writeback import debts_of
 from releve.record import Views
@@ -53,7 +56,9 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
     ledger = Ledger(config.folder)
     try:
         app = application(config, views, ledger, accounts, audit, looked)
-        _Server(_settings(app, tls, config), ready).run(sockets=[doors.http])
+        server = _Server(_settings(app, tls, config), ready)
+        app.state.is_stopping = lambda: server.should_exit  # an open stream must not hold the node up
+        server.run(sockets=[doors.http])
     finally:
         accounts.close()
         looked.close()
@@ -82,6 +87,7 @@ def application(
     )
 
     debts = debts_of(config, views, ledger)
+    sightings = Sightings(config.site_id, config.folder / "recovery", views, services.read)
 
     async def decide(decision: Decision) -> None:
         await inner.append(_decision_draft(decision))
@@ -109,6 +115,7 @@ def application(
             decide=decide,
             owed_count=lambda name: debts[name].count(),
         ),
+        *crisis_routes(screen, RecoveryReader(config.folder / "recovery", sightings.measured, sightings.units)),
         *fhir_routes(
             views,
             Tokens(config.folder),
