@@ -100,18 +100,11 @@ def around(estate: Estate, unit: str) -> Estate:
             up[one].append(name)
     kept = _reached(unit, down) | _reached(unit, up) | {unit}
     part = {name: _only(one, kept) for name, one in estate.units.items() if name in kept}
-    return Estate(
-        name=estate.name,
-        zone=estate.zone,
-        sites=estate.sites,
-        capacities=estate.capacities,
+    return replace(
+        estate,
         units=part,
-        belief=estate.belief,
-        rooms=estate.rooms,
-        contacts=estate.contacts,
         breaks=tuple(one for one in estate.breaks if one.unit in kept and one.without in kept),
         stands_on=tuple(one for one in estate.stands_on if one in kept),
-        files=estate.files,
     )
 
 
