@@ -9,17 +9,34 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncssh
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pynetdicom import AE
+from pynetdicom.sop_class import CTImageStorage, Verification
+from pysnmp.carrier.asyncio.dgram import udp
+from pysnmp.entity import config as agent_config
+from pysnmp.entity.engine import SnmpEngine
+from pysnmp.entity.rfc3413 import cmdrsp
+from pysnmp.entity.rfc3413.context import SnmpContext
+from pysnmp.proto.api.v2c import Integer32
 
-from releve.recovery.probe import Reading, probe
+from releve.recovery.probe import Reading, probe, snmp
 
 pytestmark = pytest.mark.peer
 
@@ -299,3 +316,145 @@ def test_the_standard_librarys_web_server_answers(start: Start, tmp_path: Path) 
     assert asked(f"http://127.0.0.1:{port}/ill.json").state == "wrong"
     assert "404" in asked(f"http://127.0.0.1:{port}/absent").detail
     is_well_frozen_and_gone(f"http://127.0.0.1:{port}/well.json", server)
+
+
+def test_pynetdicom_answers_c_echo() -> None:
+    peer = AE("ARCHIVE")
+    peer.add_supported_context(Verification)
+    peer.require_called_aet = True
+    refusing = AE("EMPTY")
+    refusing.add_supported_context(CTImageStorage)
+    server = peer.start_server(("127.0.0.1", 0), block=False)
+    other = refusing.start_server(("127.0.0.1", 0), block=False)
+    try:
+        at, beside = (f"dicom://127.0.0.1:{one.server_address[1]}" for one in (server, other))
+        well = asked(f"{at}/ARCHIVE?calling=RELEVE")
+        stranger = asked(f"{at}/SOMEBODY")
+        without = asked(beside)
+    finally:
+        server.shutdown()
+        other.shutdown()
+    assert (well.state, well.detail) == ("up", "it accepts an association and answers C-ECHO")
+    assert (stranger.state, "called AE title" in stranger.detail) == ("wrong", True)
+    assert (without.state, "no C-ECHO" in without.detail) == ("wrong", True)
+
+
+def test_asyncssh_greets_and_begins_the_key_exchange() -> None:
+    async def both() -> Reading:
+        server = await asyncssh.listen("127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")])
+        async with server:
+            return await probe(f"ssh://127.0.0.1:{server.sockets[0].getsockname()[1]}", 5.0)
+
+    reading = asyncio.run(both())
+    assert (reading.state, "AsyncSSH" in reading.detail) == ("up", True)
+
+
+def test_sushys_emulator_tells_power_and_health(start: Start, tmp_path: Path) -> None:
+    emulator, port = program("sushy-emulator", str(Path(sys.executable).parent / "sushy-emulator")), free_port()
+    one = str(uuid.UUID(int=1))
+    (tmp_path / "emulator.conf").write_text(
+        f"SUSHY_EMULATOR_FAKE_DRIVER = True\nSUSHY_EMULATOR_STATE_DIR = {str(tmp_path)!r}\n"
+        f"SUSHY_EMULATOR_FAKE_SYSTEMS = [{{'uuid': {one!r}, 'name': 'host-1', 'power_state': 'Off',"
+        " 'nics': [{'mac': '00:5c:52:31:3a:9c', 'ip': '192.0.2.1'}]}]\n",
+        "utf-8",
+    )
+    server = start(emulator, "--fake", "-i", "127.0.0.1", "-p", str(port), "--config", str(tmp_path / "emulator.conf"))
+    root = f"redfish://127.0.0.1:{port}/redfish/v1/Systems"
+    deadline = time.monotonic() + UP_WITHIN_S
+    while (off := asked(f"{root}/{one}?tls=0")).state == "refused" and time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=0.05)
+    assert (off.state, off.detail) == ("wrong", "its power is Off")
+    assert "no PowerState" in asked(f"{root}?tls=0").detail, "a list of systems is not a system"
+    reset = urllib.request.Request(
+        f"http://127.0.0.1:{port}/redfish/v1/Systems/{one}/Actions/ComputerSystem.Reset",
+        b'{"ResetType": "On"}',
+        {"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(reset, timeout=10).close()
+    on = becomes_up(f"{root}/{one}?tls=0", server)
+    assert on.detail == "its power is On and its health OK"
+
+
+def test_a_ups_answers_by_snmp() -> None:
+    async def readings() -> list[Reading]:
+        agent, port = SnmpEngine(), free_port(socket.SOCK_DGRAM)
+        agent_config.add_transport(agent, udp.DOMAIN_NAME, udp.UdpTransport().open_server_mode(("127.0.0.1", port)))
+        agent_config.add_v1_system(agent, "area", "hospital")
+        for model in (1, 2):
+            agent_config.add_vacm_user(agent, model, "area", "noAuthNoPriv", (1, 3, 6, 1, 2, 1, 33))
+        objects = agent.get_mib_builder()
+        scalar, instance = objects.import_symbols("SNMPv2-SMI", "MibScalar", "MibScalarInstance")
+        values = dict(zip(snmp.ASKED, (2, 0, 14, 97, 3), strict=True))
+        kept = {}
+        for number, (dotted, value) in enumerate(values.items()):
+            name = tuple(int(part) for part in dotted.split("."))
+            kept[dotted] = instance(name[:-1], (0,), Integer32(value))
+            objects.export_symbols("UPS", **{f"s{number}": scalar(name[:-1], Integer32()), f"i{number}": kept[dotted]})
+        cmdrsp.GetCommandResponder(agent, SnmpContext(agent))
+        at = f"snmp://127.0.0.1:{port}?community=hospital"
+        found = [await probe(at), await probe(at + "&version=1")]
+        for dotted, value in zip(snmp.ASKED, (3, 61, 4, 22, 5), strict=True):
+            kept[dotted].syntax = Integer32(value)
+        found += [await probe(at), await probe(f"snmp://127.0.0.1:{port}?community=wrong", 0.5)]
+        agent.close_dispatcher()
+        return found
+
+    line, by_version_1, battery, stranger = asyncio.run(readings())
+    assert (line.state, line.detail) == ("up", "on line power")
+    assert by_version_1.ok
+    assert (battery.state, battery.detail) == ("battery", "on battery for 61 s, 4 min left, 22 %, which is low")
+    assert stranger.state == "silent", "an agent says nothing to a community it does not know"
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "says"), [(90, "up", "90 more days"), (3, "weak", "3 more days"), (-1, "wrong", "ran out on")]
+)
+def test_the_certificate_of_a_tls_server_is_read(days: int, state: str, says: str, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path, days))
+
+    async def both() -> Reading:
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+        async with server:
+            return await probe(f"tls://127.0.0.1:{server.sockets[0].getsockname()[1]}", 5.0)
+
+    reading = asyncio.run(both())
+    assert (reading.state, says in reading.detail) == (state, True)
+
+
+def test_a_password_goes_only_to_a_server_whose_certificate_is_trusted(tmp_path: Path) -> None:
+    pem = self_signed(tmp_path, 90)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    heard: list[bytes] = []
+
+    async def pong(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in (b"+OK\r\n", b"+PONG\r\n"):
+            heard.append(await reader.read(200))
+            writer.write(answer)
+        writer.close()
+
+    async def both() -> list[Reading]:
+        server = await asyncio.start_server(pong, "127.0.0.1", 0, ssl=context)
+        async with server:
+            at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}?tls=1"
+            return [await probe(f"redis://:secret@{at}", 5.0), await probe(f"redis://:secret@{at}&ca={pem}", 5.0)]
+
+    stranger, known = asyncio.run(both())
+    assert (stranger.state, "no password was sent" in stranger.detail) == ("unasked", True)
+    assert known.ok
+    assert sum(b"secret" in words for words in heard) == 1
+
+
+def self_signed(folder: Path, days: int) -> Path:
+    """Return a PEM file with a key and its certificate, which ends so many days (and an hour) from now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "probe.example")])
+    end = datetime.now(UTC) + timedelta(days=days, hours=1)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(end - timedelta(days=365)).not_valid_after(end)
+    pem = folder / "server.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(secret + made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    return pem

@@ -237,6 +237,21 @@ def test_any_bytes_give_a_verdict(answers: list[bytes], name: str, play: Play) -
     assert verdict.detail
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(
+    name=st.sampled_from(sorted(WELL)), which=st.integers(0, 3), place=st.integers(0, 200), put=st.binary(max_size=8)
+)
+def test_a_well_answer_that_was_damaged_gives_a_verdict(
+    name: str, which: int, place: int, put: bytes, play: Play
+) -> None:
+    dialogue, answers = WELL[name]
+    damaged = list(answers)
+    whole = damaged[which % len(damaged)]
+    damaged[which % len(damaged)] = whole[: place % len(whole)] + put + whole[place % len(whole) + len(put) :]
+    verdict, _ = play(dialogue(), damaged)
+    assert verdict.detail
+
+
 def test_a_server_that_talks_without_end_is_cut_off(play: Play) -> None:
     verdict, _ = play(smtp.noop(), [b"x" * 30_000] * 4)
     assert verdict.state == "wrong"
