@@ -172,6 +172,11 @@ class Timeline:
     bottleneck: str
     is_run: bool
 
+    @property
+    def is_folded(self) -> bool:
+        """Say whether lanes fold: what a person must see first then stands above them."""
+        return self.total > FOLD_ABOVE
+
     def x(self, at: Instant) -> str:
         """Return where a moment lies, as a percentage of the width."""
         return f"{self._share(at):.2f}%"
