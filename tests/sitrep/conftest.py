@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,20 @@ import pytest
 from releve.estate import Bilingual, Estate, load
 from releve.recovery.forecast import forecast, progress_of
 from releve.recovery.journal import Happened
-from releve.sitrep import Captured, Care, Loss, Measured, SituationReport, draft, headline, sections, seen
+from releve.sitrep import (
+    Captured,
+    Care,
+    Edition,
+    Loss,
+    Measured,
+    Person,
+    Register,
+    SituationReport,
+    draft,
+    headline,
+    sections,
+    seen,
+)
 
 CENTRE = """
 [estate]
@@ -157,3 +171,25 @@ def told(moments: Moments) -> Callable[[str, str], str]:
         return "\n".join(found).replace("\u00a0", " ")
 
     return lines
+
+
+ANNE, PAUL = Person("Anne Moreau", "directrice de garde"), Person("Paul Petit")
+
+
+@pytest.fixture
+def register(tmp_path: Path) -> Register:
+    return Register(tmp_path / "reports")
+
+
+@pytest.fixture
+def signed(register: Register, moments: Moments) -> Callable[..., Edition]:
+    """Publish one moment as the next report, with both signatures, and return it."""
+
+    def publish(moment: str, *, is_exercise: bool = False) -> Edition:
+        report = replace(moments[moment], is_exercise=is_exercise)
+        number = register.draft(report, by=PAUL).sheet.number
+        register.edit(number, "emergency", "fr", "Urgences ouvertes.\x01 & < >", by=PAUL, at=report.issued_at)
+        register.approve(number, by=ANNE, at=report.issued_at + S)
+        return register.publish(number, by=ANNE, at=report.issued_at + 2 * S + 345)
+
+    return publish

@@ -15,11 +15,6 @@ S = 1_000_000
 ANNE, PAUL = Person("Anne Moreau", "directrice de garde"), Person("Paul Petit")
 
 
-@pytest.fixture
-def register(tmp_path: Path) -> Register:
-    return Register(tmp_path / "reports")
-
-
 def told(register: Register, number: int, audience: str, lang: str, section: str) -> list[str]:
     """Return the sentences of a section as they are shown, with who said them."""
     paper = lay_out(register.edition(number), audience, lang)
