@@ -3,6 +3,7 @@
     journal.jsonl     what happened: recovery.journal, one line each, synced before anybody is told
     decisions.jsonl   what people decided: written by consoles and pages, obeyed by the one run that holds the lock
     forecasts.jsonl   every forecast that was published
+    alerts.jsonl      what monitoring systems said: recovery.alert
     states.json       what this place measured last, unit by unit
     lock              held by the process that carries the run out; the others look and decide
 
@@ -25,13 +26,15 @@ import orjson
 
 from releve.clock import Instant
 from releve.errors import StoreUnable
+from releve.recovery.alert import Alert, from_line, to_line
 from releve.recovery.forecast import Forecast
 from releve.recovery.journal import Happened, from_json, to_json
 
-JOURNAL, DECISIONS, FORECASTS, STATES, LOCK = (
+JOURNAL, DECISIONS, FORECASTS, ALERTS, STATES, LOCK = (
     "journal.jsonl",
     "decisions.jsonl",
     "forecasts.jsonl",
+    "alerts.jsonl",
     "states.json",
     "lock",
 )
@@ -89,6 +92,10 @@ class RecoveryFolder:
         """Return every forecast that was published, oldest first."""
         return [msgspec.convert(line, Forecast) for line in _lines(self.path / FORECASTS)]
 
+    def alerts(self) -> list[Alert]:
+        """Return every alert that came, oldest first."""
+        return [from_line(line) for line in _lines(self.path / ALERTS)]
+
     def happened(self, line: Happened) -> None:
         """Add a line to the journal; it is on the disk when this returns.
 
@@ -109,6 +116,13 @@ class RecoveryFolder:
         raises  StoreUnable  the disk refused
         """
         _add(self.path / FORECASTS, msgspec.to_builtins(forecast))
+
+    def alert(self, alert: Alert) -> None:
+        """Keep an alert that a monitoring system sent.
+
+        raises  StoreUnable  the disk refused
+        """
+        _add(self.path / ALERTS, to_line(alert))
 
     @contextmanager
     def held(self) -> Iterator[bool]:
