@@ -12,6 +12,7 @@ from releve.log.schema import LOG_FILE, open_for_reading
 _COLUMNS = "origin, epoch, channel, seq, hlc, recorded_at, kind, event_id, body, prev_hash, hash, signature, pos"
 
 SQL_AFTER = f"SELECT {_COLUMNS} FROM event WHERE pos > ? ORDER BY pos LIMIT ?"  # noqa: S608 - a constant
+SQL_OF_KIND = f"SELECT {_COLUMNS} FROM event WHERE pos > ? AND pos <= ? AND kind = ? ORDER BY pos LIMIT ?"  # noqa: S608 - a constant
 SQL_AT = f"SELECT {_COLUMNS} FROM event WHERE pos = ?"  # noqa: S608 - a constant
 SQL_CHANNEL = (
     f"SELECT {_COLUMNS} FROM event WHERE origin = ? AND epoch = ? AND channel = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - a constant
@@ -43,6 +44,10 @@ class Ledger:
         while events := self.after(after, chunk):
             yield from events
             after = events[-1].pos
+
+    def of_kind(self, kind: str, after: int, until: int, limit: int = 1000) -> list[Event]:
+        """Return the events of one kind between two positions, in order; the others are not read into memory."""
+        return [Event(*row) for row in self._db.execute(SQL_OF_KIND, (after, until, kind, limit))]
 
     def at(self, pos: int) -> Event | None:
         """Return the event at a position, if there is one."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +124,17 @@ class RecoveryFolder:
         """
         _add(self.path / ALERTS, to_line(alert))
 
+    def take(self, name: str, lines: Sequence[bytes]) -> None:
+        """Add lines that another node wrote, as they came and in one write.
+
+        name    JOURNAL, DECISIONS or FORECASTS
+        lines   whole, each a JSON object without a line end in it
+        raises  StoreUnable  the disk refused; none was added
+        """
+        assert name in (JOURNAL, DECISIONS, FORECASTS)
+        if lines:
+            _add_data(self.path / name, b"\n".join(lines) + b"\n")
+
     @contextmanager
     def held(self) -> Iterator[bool]:
         """Hold the run while the block lasts; yields False when another process holds it, which then goes on."""
@@ -154,8 +165,11 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _add(path: Path, value: object) -> None:
-    """Add one line, whole: one write under a lock, synced; a half line left by a cut is taken away first."""
-    line = orjson.dumps(value) + b"\n"
+    _add_data(path, orjson.dumps(value) + b"\n")
+
+
+def _add_data(path: Path, line: bytes) -> None:
+    """Add lines, whole: one write under a lock, synced; a half line left by a cut is taken away first."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
