@@ -77,7 +77,7 @@ def _write(register: Register, edition: Edition, rules: MailRules | None) -> Non
         raise StoreUnable(
             "sitrep.unwritten",
             f"Report {edition.sheet.number} is published in the register, but not all its files could be written to "
-            f"{folder}: {error.strerror}. Free the disk; \"releve report send\" writes the rest.",
+            f'{folder}: {error.strerror}. Free the disk; "releve report send" writes the rest.',
         ) from error
     write_edition(edition, folder)
 

@@ -105,10 +105,12 @@ class Register:
         return next((one for one in self.editions() if one.status == "published"), None)
 
     def next_number(self) -> int:
-        """Return the number of the next report: the open draft's, or one more than any that was ever used."""
+        """Return the number of the next draft: the open one's, or one that was never used."""
         opened = self.opened()
-        if opened is not None:
-            return opened.sheet.number
+        return opened.sheet.number if opened is not None else self.free_number()
+
+    def free_number(self) -> int:
+        """Return a number that no report and no draft of this folder has had."""
         return max(next_number(self.folder), max((one.number for one in self.actions()), default=0) + 1)
 
     def draft(self, report: SituationReport, *, by: Person | None = None) -> Edition:
