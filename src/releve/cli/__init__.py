@@ -26,10 +26,16 @@ _COMMANDS = {
     "rebuild": ("releve.cli.rebuild", "make a node's views anew from its log"),
     "hub": ("releve.cli.hub", "run a hub, or invite a node to it"),
     "join": ("releve.cli.join", "accept a hub's invitation for a node"),
+    "estate": ("releve.cli.estate", "check an estate file, begin one from an inventory, draw it"),
+    "impact": ("releve.cli.impact", "what falls if this falls, and which hospitals lose what"),
     "plan": ("releve.cli.plan", "print the order of a restart with the reason for each place"),
     "restart": ("releve.cli.restart", "restart an estate in order, each step gated by its probe"),
+    "stop": ("releve.cli.stop", "take an estate down cleanly, in reverse order"),
+    "decide": ("releve.cli.decide", "give the run in a folder a named decision"),
+    "allow": ("releve.cli.allow", "print the list of what a host lets us do over SSH"),
     "report": ("releve.cli.report", "write a situation report of now, from what is measured"),
     "score": ("releve.cli.score", "say how the published forecasts of a recovery did"),
+    "drill": ("releve.cli.drill", "play an outage, score times and decisions, leave the evidence"),
     "bench": ("releve.cli.bench", "measure against a peer or a physical limit in the same run"),
 }
 
