@@ -13,12 +13,21 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from releve.board.feeds import FeedWatch
-from releve.board.metrics import CONTENT_TYPE, exposition, feed_metrics, service_metrics
+from releve.board.metrics import (
+    CONTENT_TYPE,
+    exposition,
+    feed_metrics,
+    forecast_metrics,
+    service_metrics,
+    unit_metrics,
+)
+from releve.board.recovery import Recovery
 from releve.board.reports import list_reports, read_report
 from releve.clock import Instant, to_iso
 from releve.errors import ReleveError, StoreUnable
 from releve.record import Views
 from releve.record.rows import Delivery
+from releve.recovery.state import States
 from releve.screen import Pages, Screen, ServiceState, Visitor, degraded
 from releve.screen.degraded import current
 from releve.screen.gate import message, no_form, not_own, to_sign_in
@@ -76,6 +85,7 @@ class Board:
     decide         carries out a decision; returns when it is kept
     log_position   position of the last event of the log
     may_read_metrics  whether a machine may read /metrics; everybody who reaches the door unless told otherwise
+    recovery       the recovery as this node knows it, and what it measured of the estate, for /metrics
     """
 
     screen: Screen
@@ -89,6 +99,7 @@ class Board:
     log_position: Callable[[], int]
     decide: Callable[[Decision], Awaitable[None]]
     may_read_metrics: Callable[[Request], bool]
+    recovery: Callable[[], tuple[Recovery, States | None]]
 
 
 class WriteBack(msgspec.Struct, frozen=True):
@@ -111,6 +122,7 @@ def board_routes(
     decide: Callable[[Decision], Awaitable[None]],
     owed_count: Callable[[str], int] | None = None,
     may_read_metrics: Callable[[Request], bool] = lambda request: True,
+    recovery: Callable[[], tuple[Recovery, States | None]] = lambda: (Recovery(), None),
 ) -> list[BaseRoute]:
     """Return the routes of the board; see Board for what each argument is."""
     board = Board(
@@ -125,6 +137,7 @@ def board_routes(
         log_position,
         decide,
         may_read_metrics,
+        recovery,
     )
     return [
         Route("/board", _staff(board, board_page)),
@@ -297,7 +310,9 @@ async def metrics(board: Board, request: Request) -> Response:
         )
     now = board.screen.now()
     text = exposition("releve_info", "gauge", "This node.", [({"site": board.screen.site.id}, 1.0)])
-    text += service_metrics(board.screen.services(), now)
+    recovery, states = board.recovery()
+    text += service_metrics(board.screen.services(), now, board.screen.site.id, recovery.measured)
+    text += unit_metrics(states, now) + forecast_metrics(recovery.forecast if recovery.is_running else None, now)
     hubs = board.hubs()
     text += exposition(
         "releve_hub_up",

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from releve import __version__
 from releve.board import Decision, FeedWatch, HubState, board_routes
+from releve.board.alerts import alert_routes
 from releve.board.crisis import crisis_routes
 from releve.board.recovery import RecoveryReader
 from releve.clock import wall_us
@@ -27,11 +29,13 @@ from releve.doors.tokens import Tokens
 from releve.log import SITE, Body, Draft, Ledger, encode_body
 from releve.log.audit import AuditTrail
 from releve.node.desk import server_tls
-from releve.node.folder import HUBS_FILE, SERVICES_FILE
+from releve.node.folder import HUBS_FILE, RECOVERY_FOLDER, SERVICES_FILE
 from releve.node.recovery import Sightings
 from releve.node.supervisor import Doors, Ready
 from releve.node.writeback import debts_of
 from releve.record import Views
+from releve.recovery.folder import RecoveryFolder
+from releve.recovery.state import read_states
 from releve.screen import Screen, ServiceState, Site
 from releve.ward import Accounts, Looked, ward_routes
 
@@ -87,7 +91,18 @@ def application(
     )
 
     debts = debts_of(config, views, ledger)
-    sightings = Sightings(config.site_id, config.folder / "recovery", views, services.read)
+    recovery = RecoveryFolder(config.folder / RECOVERY_FOLDER)
+    sightings = Sightings(config.site_id, recovery.path, views, services.read)
+    reader = RecoveryReader(recovery.path, sightings.measured, sightings.units)
+    tokens = Tokens(config.folder)
+
+    def may_alert(request: Request) -> bool:
+        holder = tokens.holder_of(request.headers.get("authorization"))
+        return holder is not None and holder.role == "monitor"
+
+    def units() -> Collection[str]:
+        estate = reader.read().estate
+        return estate.units if estate is not None else ()
 
     async def decide(decision: Decision) -> None:
         await inner.append(_decision_draft(decision))
@@ -114,11 +129,13 @@ def application(
             log_position=ledger.last_pos,
             decide=decide,
             owed_count=lambda name: debts[name].count(),
+            recovery=lambda: (reader.read(), read_states(recovery.path)),
         ),
-        *crisis_routes(screen, RecoveryReader(config.folder / "recovery", sightings.measured, sightings.units)),
+        *alert_routes(recovery, units=units, may_alert=may_alert, now=wall_us),
+        *crisis_routes(screen, reader),
         *fhir_routes(
             views,
-            Tokens(config.folder),
+            tokens,
             audit,
             now=wall_us,
             node=config.site_id,
