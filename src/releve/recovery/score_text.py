@@ -10,8 +10,8 @@ from releve.estate import Estate
 from releve.recovery.plan_text import time_text
 from releve.recovery.score import Promise, Record, Scope, Score, Slip
 
-#: So many slips are listed; the JSON has them all.
-SLIPS_MAX = 40
+#: So many slips are listed, those of the two ends before those of services; the JSON has them all, machinery too.
+SLIPS_MAX = 24
 
 #: Every promise of the two ends is listed up to so many; the JSON has them all.
 ENDS_MAX = 60
@@ -110,9 +110,11 @@ class _Text:
         if not found.slips:
             return [*lines, words["no-slips"]]
         lines.append(words["slips"])
-        lines += ["  " + self._slip(one) for one in found.slips[:SLIPS_MAX]]
-        if len(found.slips) > SLIPS_MAX:
-            lines.append("  " + words["more"].format(n=len(found.slips) - SLIPS_MAX))
+        shown = [one for one in found.slips if one.scope != "unit"]
+        shown += [one for one in found.slips if one.unit in found.services]
+        lines += ["  " + self._slip(one) for one in shown[:SLIPS_MAX]]
+        if len(found.slips) > len(shown[:SLIPS_MAX]):
+            lines.append("  " + words["more"].format(n=len(found.slips) - len(shown[:SLIPS_MAX])))
         return lines
 
     def _table(self) -> list[str]:

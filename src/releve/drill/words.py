@@ -1,0 +1,191 @@
+"""The words of the page of an exercise, in French and English; both have the same keys, which a test says."""
+
+from __future__ import annotations
+
+_FR = {
+    "exercise": "EXERCICE — EXERCICE — EXERCICE",
+    "title": "Compte rendu d’exercice",
+    "fact.estate": "Hébergement",
+    "fact.kind": "Nature",
+    "fact.debex": "DEBEX",
+    "fact.finex": "FINEX",
+    "fact.seed": "Tirage",
+    "seed": "graine {seed}, durées × {factor:g}",
+    "kind.simulated": "durées simulées, décisions réelles ou écrites d’avance",
+    "kind.real": "programmes réels arrêtés et redémarrés",
+    "verdict.all": "Tout est revenu ; tous les objectifs sont tenus.",
+    "verdict.some": "Tout est revenu ; objectifs non tenus : {n}.",
+    "verdict.left": "Tout n’est pas revenu : étapes restantes {n}.",
+    "block.goals": "Objectifs",
+    "goals.head": "objectif|visé, au plus|atteint|résultat",
+    "goal.declare": "De la perte à sa déclaration",
+    "goal.forecast": "De la déclaration à la première prévision",
+    "goal.report": "De la déclaration au premier point de situation",
+    "goal.decide": "De la question à la décision, la plus longue",
+    "goal.ratio": "Durée du redémarrage, rapportée à la borne inférieure",
+    "met": "tenu",
+    "missed": "non tenu",
+    "never": "jamais",
+    "block.times": "Chronologie",
+    "times.head": "moment|temps|heure de l’exercice",
+    "time.lost": "Perte",
+    "time.seen": "Perte constatée",
+    "seen.probe": " (par une sonde)",
+    "seen.people": " (par des personnes)",
+    "time.declared": "Perte déclarée",
+    "time.forecast": "Première prévision",
+    "time.report": "Premier point de situation",
+    "time.restart": "Début du redémarrage",
+    "time.essential": "Services essentiels de retour",
+    "time.last": "Dernier service de retour",
+    "block.restart": "Redémarrage",
+    "restart.never": "Le redémarrage n’a pas commencé.",
+    "restart.took": "Durée : {took}. Aucun ordre n’aurait pu faire mieux que {bound} (ce qui limite : {limit}).",
+    "limit.chain": "la chaîne des dépendances",
+    "restart.unclean": "Arrêts non propres : {n}.",
+    "restart.reports": "Points de situation établis : {n}.",
+    "restart.left": "Pas revenu : {names}.",
+    "block.decisions": "Décisions",
+    "decisions.sum": (
+        "Décisions demandées : {n} ; rendues : {answered} ; dont par la direction de l’exercice : {control}."
+    ),
+    "decisions.waits": "Attente de la décision : {middle} (médiane), {longest} (la plus longue).",
+    "decisions.kinds": (
+        "Étapes passées : {skips} ; nouveaux essais : {retries} ; retours en arrière : {backs} ; refus : {refused}."
+    ),
+    "decisions.steps": "Étapes faites à la main : {n}.",
+    "decisions.late": "Décisions sans effet (trop tard, en double, ou sans objet) : {n}.",
+    "decisions.head": "temps|quoi|question|réponse|par|attente",
+    "act.release": "mise à disposition",
+    "act.failed": "échec : que faire",
+    "act.check": "contrôle d’intégrité",
+    "verb.release": "oui",
+    "verb.refuse": "non",
+    "verb.retry": "nouvel essai",
+    "verb.skip": "passer",
+    "verb.done": "fait",
+    "verb.not-done": "pas fait",
+    "verb.step-back": "retour en arrière",
+    "control": "direction de l’exercice",
+    "block.forecasts": "Prévisions",
+    "forecasts.sum": "Publiées : {n}, dont avant toute mesure : {provisional} ; dates reculées : {slips}.",
+    "forecasts.head": "quoi|annonces|échues|P90 tenues|écart à P50 (médian)",
+    "everything": "Ensemble",
+    "essential": "Services essentiels",
+    "last": "Dernier service",
+    "block.announced": "Ce qui avait été annoncé à l’époque",
+    "announced.head": "annoncé à|texte (tel que relevé)|retour prévu|suite",
+    "unknown": "non connu",
+    "block.limits": "Ce que cet exercice montre, et ce qu’il ne montre pas",
+    "limit.simulated": (
+        "Les durées sont tirées au sort à partir de ce que l’hébergement écrit, non mesurées. L’ordre, les limites, "
+        "les barrières et le journal sont ceux d’un vrai redémarrage."
+    ),
+    "limit.real": "Des programmes réels ont été tués et redémarrés ; leurs durées sont mesurées.",
+    "limit.control": (
+        "La direction de l’exercice a répondu {n} fois à la place des joueurs : ces réponses ne prouvent rien d’eux."
+    ),
+    "limit.unprobed": "Rien de ce qui est tombé n’a de sonde : le constat par des personnes n’a pas été mesuré.",
+    "limit.length": "Durée de l’exercice : {length}.",
+    "limit.files": "Chaque fichier de ce dossier est dans SHA256SUMS ; « sha256sum -c SHA256SUMS » le vérifie.",
+    "other": "English",
+}
+
+_EN = {
+    "exercise": "EXERCISE — EXERCISE — EXERCISE (EXERCICE)",
+    "title": "Exercise report",
+    "fact.estate": "Hosting",
+    "fact.kind": "Kind",
+    "fact.debex": "DEBEX",
+    "fact.finex": "FINEX",
+    "fact.seed": "Draw",
+    "seed": "seed {seed}, durations × {factor:g}",
+    "kind.simulated": "simulated durations; decisions real or written beforehand",
+    "kind.real": "real programs stopped and restarted",
+    "verdict.all": "Everything came back; every goal was met.",
+    "verdict.some": "Everything came back; goals not met: {n}.",
+    "verdict.left": "Not everything came back: steps left {n}.",
+    "block.goals": "Goals",
+    "goals.head": "goal|wanted, at most|reached|result",
+    "goal.declare": "From the loss until it was declared",
+    "goal.forecast": "From the declaration to the first forecast",
+    "goal.report": "From the declaration to the first situation report",
+    "goal.decide": "From a question to its decision, the longest",
+    "goal.ratio": "Length of the restart over its lower bound",
+    "met": "met",
+    "missed": "not met",
+    "never": "never",
+    "block.times": "Times",
+    "times.head": "moment|time|exercise clock",
+    "time.lost": "Loss",
+    "time.seen": "Loss seen",
+    "seen.probe": " (by a probe)",
+    "seen.people": " (by people)",
+    "time.declared": "Loss declared",
+    "time.forecast": "First forecast",
+    "time.report": "First situation report",
+    "time.restart": "Restart began",
+    "time.essential": "Essential services back",
+    "time.last": "Last service back",
+    "block.restart": "Restart",
+    "restart.never": "The restart did not begin.",
+    "restart.took": "It took {took}. No order could have beaten {bound} (what limits: {limit}).",
+    "limit.chain": "the chain of needs",
+    "restart.unclean": "Stops that were not clean: {n}.",
+    "restart.reports": "Situation reports drafted: {n}.",
+    "restart.left": "Not back: {names}.",
+    "block.decisions": "Decisions",
+    "decisions.sum": "Decisions asked for: {n}; given: {answered}; of those by exercise control: {control}.",
+    "decisions.waits": "Waited for a decision: {middle} (middle), {longest} (longest).",
+    "decisions.kinds": "Steps skipped: {skips}; tried again: {retries}; steps back: {backs}; refused: {refused}.",
+    "decisions.steps": "Steps done by hand: {n}.",
+    "decisions.late": "Decisions without effect (too late, second, or about nothing): {n}.",
+    "decisions.head": "time|what|question|answer|by|waited",
+    "act.release": "release to care",
+    "act.failed": "failed: what to do",
+    "act.check": "integrity check",
+    "verb.release": "yes",
+    "verb.refuse": "no",
+    "verb.retry": "try again",
+    "verb.skip": "skip",
+    "verb.done": "done",
+    "verb.not-done": "not done",
+    "verb.step-back": "step back",
+    "control": "exercise control",
+    "block.forecasts": "Forecasts",
+    "forecasts.sum": (
+        "Published: {n}, of which before anything was measured: {provisional}; dates moved later: {slips}."
+    ),
+    "forecasts.head": "what|promises|settled|P90 held|P50 off by (middle)",
+    "everything": "Everything",
+    "essential": "Essential services",
+    "last": "Last service",
+    "block.announced": "What was announced at the time",
+    "announced.head": "announced at|words (as noted)|return foreseen|what came of it",
+    "unknown": "not known",
+    "block.limits": "What this exercise shows, and what it does not",
+    "limit.simulated": (
+        "Durations are drawn from what the estate says, not measured. Order, limits, gates and journal are those of a "
+        "real restart."
+    ),
+    "limit.real": "Real programs were killed and restarted; their durations are measured.",
+    "limit.control": (
+        "Exercise control answered {n} times in place of the players: those answers prove nothing about them."
+    ),
+    "limit.unprobed": "Nothing that fell has a probe: how people noticed was not measured.",
+    "limit.length": "Length of the exercise: {length}.",
+    "limit.files": "Every file of this folder stands in SHA256SUMS; “sha256sum -c SHA256SUMS” checks it.",
+    "other": "Français",
+}
+
+#: French typography: a narrow no-break space before ; : ! ? and within « ».
+_NARROW = "\u202f"
+
+
+def _typeset(text: str) -> str:
+    for sign in ";:!?":
+        text = text.replace(f" {sign}", f"{_NARROW}{sign}")
+    return text.replace("« ", f"«{_NARROW}").replace(" »", f"{_NARROW}»")
+
+
+WORDS = {"fr": {key: _typeset(text) for key, text in _FR.items()}, "en": _EN}
