@@ -6,55 +6,63 @@ import argparse
 import asyncio
 import json
 from pathlib import Path
-from typing import IO
-from zoneinfo import ZoneInfo
 
-from releve.clock import to_datetime
+from releve.cli.console import console_arguments, run_console, run_in_memory
 from releve.estate import Estate, load
+from releve.recovery.dry_run import DryStep, dry_run
+from releve.recovery.folder import RecoveryFolder
 from releve.recovery.journal import Happened, to_json
+from releve.recovery.past import RESTART, past_of
 from releve.recovery.plan_text import plan_text
-from releve.recovery.run import RunResult, restart
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="an estate file: what stands on what")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    console_arguments(parser)
+    parser.add_argument(
+        "--unclean", action="append", default=[], metavar="UNIT", help="it lost its power: check its integrity first"
+    )
     parser.add_argument("--journal", type=Path, metavar="FILE", help="append every line of the journal there, as JSON")
-    parser.add_argument("--lang", choices=("fr", "en"), default="en", help="language of the plan")
 
 
 def run(options: argparse.Namespace) -> int:
     estate = load(options.file)
     if options.dry_run:
         print(plan_text(estate, options.lang))
-        return 0
+        return print_dry_run(estate, RESTART, _doubted(estate, options))
+    if options.folder is not None:
+        return run_console(estate, RESTART, options)
     if options.journal is None:
-        result = _restart(estate, None)
-    else:
-        with options.journal.open("a", encoding="utf-8") as journal:
-            result = _restart(estate, journal)
-    _tell(result)
-    return 0 if result.ok else 1
+        return 0 if run_in_memory(estate, RESTART, options, lambda _: None).ok else 1
+    with options.journal.open("a", encoding="utf-8") as journal:
 
-
-def _restart(estate: Estate, journal: IO[str] | None) -> RunResult:
-    def show(happened: Happened) -> None:
-        clock = to_datetime(happened.at).astimezone(ZoneInfo(estate.zone)).strftime("%H:%M:%S")
-        took = f" ({happened.took_s:.1f} s)" if happened.took_s is not None else ""
-        print(f"{clock} {happened.kind:14} {happened.unit:20} {happened.detail}{took}", flush=True)
-        if journal is not None:
-            journal.write(json.dumps(to_json(happened), ensure_ascii=False) + "\n")
+        def keep(line: Happened) -> None:
+            journal.write(json.dumps(to_json(line), ensure_ascii=False) + "\n")
             journal.flush()
 
-    return asyncio.run(restart(estate, show))
+        return 0 if run_in_memory(estate, RESTART, options, keep).ok else 1
 
 
-def _tell(result: RunResult) -> None:
-    limit = f"the capacity {result.bottleneck}" if result.bottleneck else "the chain of needs"
-    print(
-        f"{len(result.order)} up in {result.makespan_s:.1f} s; no order could have beaten {result.bound_s:.1f} s "
-        f"({limit}): {result.ratio:.2f} of that."
-    )
-    for word, units in (("failed", result.failed), ("blocked behind them", result.blocked)):
-        if units:
-            print(f"{word}: {', '.join(units)}")
+def _doubted(estate: Estate, options: argparse.Namespace) -> list[str]:
+    """Return whose integrity would be checked, for all that the folder knows."""
+    past = past_of(RecoveryFolder(options.folder).journal(), RESTART) if options.folder else None
+    clean = past.clean - past.unclean - {*options.unclean} if past else frozenset()
+    return [unit.id for unit in estate.units.values() if unit.check and unit.id not in clean]
+
+
+def print_dry_run(estate: Estate, act: str, unclean: list[str]) -> int:
+    """Print what each step would execute, and return 1 when something would keep it from that."""
+    steps = asyncio.run(dry_run(estate, act, unclean))
+    print()
+    for step in steps:
+        print(f"{step.task.act:8} {step.task.name:24} {_words(step)}")
+        for flaw in step.flaws:
+            print(f"{'':8} {'':24} ✗ {flaw}")
+    flawed = sum(bool(step.flaws) for step in steps)
+    print(f"\n{len(steps)} steps, {flawed} with something in the way. Nothing was started or stopped.")
+    return 1 if flawed else 0
+
+
+def _words(step: DryStep) -> str:
+    if step.driver:
+        return f"[{step.driver}] {step.words}"
+    return "is let in, wave by wave" if step.task.act == "release" else "is waited for; nothing is executed"

@@ -14,8 +14,9 @@ written is not counted and is cut off by the next writer.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,13 @@ import msgspec
 import orjson
 
 from releve.clock import Instant
-from releve.errors import StoreUnable
+from releve.errors import Refused, StoreUnable
 from releve.recovery.alert import Alert, from_line, to_line
 from releve.recovery.forecast import Forecast
 from releve.recovery.journal import Happened, from_json, to_json
+from releve.recovery.tail import Tail
+
+_LOG = logging.getLogger(__name__)
 
 JOURNAL, DECISIONS, FORECASTS, ALERTS, STATES, LOCK = (
     "journal.jsonl",
@@ -81,12 +85,39 @@ class RecoveryFolder:
     path: Path
 
     def journal(self) -> list[Happened]:
-        """Return every line of the journal, oldest first; none where nothing has begun."""
-        return [from_json(line) for line in _lines(self.path / JOURNAL)]
+        """Return every line of the journal, oldest first; none where nothing has begun.
+
+        raises  Refused  a line is none: what a run did cannot be known from this file
+        """
+        lines = []
+        for number, line in enumerate(_lines(self.path / JOURNAL), 1):
+            try:
+                lines.append(from_json(line))
+            except (KeyError, ValueError, TypeError) as error:
+                raise Refused("recovery.journal", _no_line(self.path / JOURNAL, number, error)) from error
+        return lines
 
     def decisions(self) -> list[Decision]:
         """Return every decision, oldest first."""
         return [msgspec.convert(line, Decision) for line in _lines(self.path / DECISIONS)]
+
+    def new_decisions(self) -> Callable[[], list[Decision]]:
+        """Return what returns the decisions that were added since it was called last; the first time all of them.
+
+        A line that is no decision is passed over and said in the log: others write here, and the run must go on.
+        """
+        tail = Tail(self.path / DECISIONS)
+
+        def new() -> list[Decision]:
+            decisions = []
+            for line in tail.new_lines()[0]:
+                try:
+                    decisions.append(msgspec.json.decode(line, type=Decision))
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    _LOG.warning("a line that is no decision was passed over", extra={"why": str(error)})
+            return decisions
+
+        return new
 
     def forecasts(self) -> list[Forecast]:
         """Return every forecast that was published, oldest first."""
@@ -160,8 +191,21 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     with suppress(FileNotFoundError):
         data = path.read_bytes()
         whole, _, _ = data.rpartition(b"\n")  # what stands behind the last line end was cut off by a power cut
-        return [orjson.loads(line) for line in whole.split(b"\n") if line]
+        lines: list[dict[str, Any]] = []
+        for number, line in enumerate(whole.split(b"\n"), 1):
+            try:
+                lines += [orjson.loads(line)] if line else []
+            except orjson.JSONDecodeError as error:
+                raise Refused("recovery.line", _no_line(path, number, error)) from error
+        return lines
     return []
+
+
+def _no_line(path: Path, number: int, error: Exception) -> str:
+    return (
+        f"line {number} of {path} is not what Relève writes there ({error!r}); nothing was done. "
+        "Look at that line and put the file aside before you take it out."
+    )
 
 
 def _add(path: Path, value: object) -> None:

@@ -86,7 +86,8 @@ class RunResult:
 
 def summary(result: RunResult) -> str:
     """Return a run in one sentence."""
-    parts = [f"{len(result.order)} of {len(result.steps)} in {result.makespan_s:.1f} s"]
+    well = sum(step.state in WELL for step in result.steps.values())
+    parts = [f"{well} of {len(result.steps) + len(result.left)} steps in {result.makespan_s:.1f} s"]
     for word, names in (("failed", result.failed), ("blocked", result.blocked), ("not done", result.left)):
         if names:
             parts.append(f"{word}: {', '.join(names)}")

@@ -49,6 +49,8 @@ class Past:
     asked      steps that a person was asked for
     answered   ids of decisions that were answered
     decided    step → who decided what about it last
+    given      answers that were given and whose step has not ended yet
+    pending    decisions to skip or to step back of which not every consequence is written yet, by id
     skipped    units that a person left out, with everything of theirs
     back       units that are to be stopped again, and are not yet
     told       (kind, step) that need not be told again
@@ -68,6 +70,8 @@ class Past:
     asked: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
     decided: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Happened] = field(default_factory=dict)
+    pending: dict[str, Happened] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
     back: set[str] = field(default_factory=set)
     told: set[tuple[str, str]] = field(default_factory=set)
@@ -77,7 +81,7 @@ class Past:
 
     def forget(self, unit: str) -> None:
         """Forget what became of a unit and its gates: it is to be brought up again."""
-        for steps in (self.ended, self.begun, self.tries):
+        for steps in (self.ended, self.begun, self.tries, self.processes, self.given):
             for name in [one for one in steps if one.partition("/")[0] == unit]:
                 del steps[name]
         self.asked = {one for one in self.asked if one.partition("/")[0] != unit}
@@ -92,7 +96,7 @@ def step_of(line: Happened) -> str:
         return ""
     if line.kind in ("checked", "check-failed", "check-began") or line.act == "check":
         return f"{line.unit}/check"
-    if line.kind in ("released", "refused") or line.act == "release":
+    if line.kind in ("released", "refused") or line.act in ("release", "refuse"):
         return f"{line.unit}/release" + (f"/{line.hospital}" if line.hospital else "")
     return line.unit
 
@@ -178,6 +182,8 @@ _ENDS: dict[str, StepState] = {
 def note(now: Past, line: Happened) -> None:
     """Take one line of a run under way into account; the run itself does so with every line it writes."""
     name = step_of(line)
+    if line.decision and line.kind != "decided":
+        now.pending.pop(line.decision, None)
     if line.kind in _ENDS:
         _end(now, line, name)
         return
@@ -194,9 +200,7 @@ def note(now: Past, line: Happened) -> None:
         case "asked":
             now.asked.add(name if line.act != "failed" else f"{name}?")
         case "decided":
-            now.decided[name] = line.by
-            if line.act == "retry":
-                _retry(now, line.unit)
+            _decide(now, line, name)
         case "skipped":
             _skip(now, line, name)
         case "step-back":
@@ -212,6 +216,28 @@ def note(now: Past, line: Happened) -> None:
             pass
 
 
+def _decide(now: Past, line: Happened, name: str) -> None:
+    """Take a decision into account, so that nothing is lost of it when the process dies before it has obeyed."""
+    now.decided[name] = line.by
+    match line.act:
+        case "retry":
+            _retry(now, line.unit)
+        case "pause" | "resume":
+            now.is_paused = line.act == "pause"
+        case "skip" | "step-back":
+            now.pending[line.decision] = line
+        case "done" | "not-done" | "release" | "refuse":
+            asked = [one for one in now.asked if one.partition("/")[0] == line.unit and not one.endswith("?")]
+            by_hand = [one for one in asked if "/release" not in one and one not in now.ended]
+            step = name if line.act in ("release", "refuse") else next(iter(by_hand), name)
+            if step in now.ended:
+                now.ended[step] = Ended("released", line.at, None, f"by {line.by}")
+            else:
+                now.given[step] = line
+        case _:
+            pass
+
+
 def _end(now: Past, line: Happened, name: str) -> None:
     if line.unit in now.back:  # stopped again: it is not the end of its step
         now.back.discard(line.unit)
@@ -220,6 +246,7 @@ def _end(now: Past, line: Happened, name: str) -> None:
     if line.kind == "already-up" and not now.tries.get(name):
         now.found_up.add(line.unit)
     now.begun.pop(name, None)
+    now.given.pop(name, None)
     now.ended[name] = Ended(_ENDS[line.kind], line.at, line.took_s, line.detail)
 
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
 from releve.clock import Instant, wall_us
 from releve.errors import StoreUnable
-from releve.estate import Estate, Unit, impact
+from releve.estate import Estate, Unit
 from releve.recovery.bound import lower_bound
+from releve.recovery.desk import Desk
 from releve.recovery.dispatch import Dispatch
 from releve.recovery.driver import Carrier
 from releve.recovery.folder import Decision
@@ -25,9 +26,9 @@ from releve.recovery.journal import Happened, Kind
 from releve.recovery.outcome import WELL, RunResult, StepResult, summary
 from releve.recovery.past import RESTART, STOP, Ended, Past, note
 from releve.recovery.people import People, Question
-from releve.recovery.plan import search
 from releve.recovery.probe import probe
 from releve.recovery.problem import Problem, Task, restart_problem, stop_problem
+from releve.recovery.search import search
 from releve.recovery.step import Ask, CarryOut, Steps
 
 __all__ = ["RunResult", "StepResult", "restart", "shutdown"]
@@ -122,16 +123,17 @@ class _Run:
     _running: dict[asyncio.Task[None], int] = field(default_factory=dict)
     _began: dict[int, float] = field(default_factory=dict)
     _stepping: asyncio.Task[None] | None = None
-    _cancelled: bool = False
+    is_cancelled: bool = False
     _stale: bool = False
     _replan: str = ""
     _replanned: float = float("-inf")
 
     def __post_init__(self) -> None:
-        self._people = People(self._ask_person, can_answer=self.world.decisions is not None)
+        self.people = People(self._ask_person, can_answer=self.world.decisions is not None)
         self._steps = Steps(
-            self.estate, self.past, self._tell, self.world.carry_out, self.world.ask, self.world.now, self._people
+            self.estate, self.past, self.tell, self.world.carry_out, self.world.ask, self.world.now, self.people
         )
+        self._desk = Desk(self)
         self._number = self.problem.number()
         self._priority = self._planned(None)
         self._dispatch = Dispatch(self.problem, self._priority)
@@ -141,12 +143,15 @@ class _Run:
         self._loop = asyncio.get_running_loop()
         await self._begin_or_resume()
         self._rebuild()
+        self._desk.redo()
+        if self.past.back and not self._stepping:
+            self.take_back(set(self.past.back))
         try:
             while True:
-                self._obey_all()
+                self._desk.obey(self.world.decisions() if self.world.decisions is not None else ())
                 self._plan_again()
-                if not (self.past.is_paused or self._cancelled or self._stepping):
-                    for task in self._dispatch.start():
+                if not (self.past.is_paused or self.is_cancelled or self._stepping):
+                    for task in self._dispatch.start(self._loop.time() - self._began_at):
                         self._begin(task)
                 if self._is_over(waits=waits):
                     break
@@ -161,16 +166,14 @@ class _Run:
             self.past.began_at = self.world.now()
         self._began_at = self._loop.time() - max((self.world.now() - self.past.began_at) / 1e6, 0.0)
         if not resumed:
-            self._tell("run-began", detail=f"{self.problem.size} units of {self.estate.name.en}", act=self.act)
+            self.tell("run-began", detail=f"{self.problem.size} steps of {self.estate.name.en}", act=self.act)
             return
         fallen = await self._fallen()
         again = f"; {', '.join(fallen)} answer no more and are started again" if fallen else ""
         done = sum(ended.state in WELL for ended in self.past.ended.values())
-        self._tell("run-resumed", detail=f"{done} of {self.problem.size} steps were done{again}", act=self.act)
+        self.tell("run-resumed", detail=f"{done} of {self.problem.size} steps were done{again}", act=self.act)
         for unit in fallen:
             self.past.forget(unit)
-        if self.past.back:
-            self._stepping = asyncio.ensure_future(self._take_back(set(self.past.back)))
 
     async def _fallen(self) -> list[str]:
         """Return what was up and, asked afresh, is not: what is finished stays finished, as far as that is true."""
@@ -227,7 +230,7 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - top of a task: a fault in one step must not end all the others
             _LOG.exception("a step ended by a fault of ours", extra={"step": task.name})
             kind: Kind = "check-failed" if task.act == "check" else "refused" if task.act == "release" else "failed"
-            self._tell(kind, task.unit, f"a fault of Relève, not of the unit: {error!r}", hospital=task.hospital)
+            self.tell(kind, task.unit, f"a fault of Relève, not of the unit: {error!r}", hospital=task.hospital)
 
     async def _take(self, task: Task) -> None:
         unit = self.estate.units[task.unit]
@@ -285,7 +288,7 @@ class _Run:
         for number in numbers:
             task = self.problem.tasks[number]
             if task.act in ("start", "stop") and ("blocked", task.name) not in self.past.told:
-                self._tell("blocked", task.unit, self._why_blocked(number))
+                self.tell("blocked", task.unit, self._why_blocked(number))
 
     def _why_blocked(self, number: int) -> str:
         causes = [
@@ -299,11 +302,11 @@ class _Run:
     def _is_over(self, *, waits: bool) -> bool:
         if self._running or self._stepping:
             return False
-        if self._cancelled:
+        if self.is_cancelled:
             return True
         if self._dispatch.done < self.problem.size:
             return False  # paused, or a shift has to begin
-        return not (waits and self._people.can_answer and any(self._is_lost(task) for task in self.problem.tasks))
+        return not (waits and self.people.can_answer and any(self._is_lost(task) for task in self.problem.tasks))
 
     def _is_lost(self, task: Task) -> bool:
         return self._state(task) in ("failed", "refused")
@@ -342,7 +345,7 @@ class _Run:
         if not left:
             return
         self._priority = self._planned(REPLAN_TRIES)
-        self._tell("replanned", detail=f"{why}; {left} steps are left")
+        self.tell("replanned", detail=f"{why}; {left} steps are left")
         self._rebuild()
 
     def _can_still_come(self, number: int, task: Task) -> bool:
@@ -353,184 +356,53 @@ class _Run:
         for number in self._running.values():
             task, belief = self.problem.tasks[number], self.problem.beliefs[number]
             is_told = ("overrun", task.name) in self.past.told
-            if task.act == "release" or belief is None or is_told or self._people.waits(task.name):
+            if task.act == "release" or belief is None or is_told or self.people.waits(task.name):
                 continue
             gone_s = self._loop.time() - self._began[number]
             if gone_s > OVERRUN_TIMES * belief.p90_s:
                 detail = f"{gone_s:.0f} s; nine of ten were expected within {belief.p90_s:.0f} s"
-                self._tell("overrun", task.unit, detail, act=task.act if task.act == "check" else "")
+                self.tell("overrun", task.unit, detail, act=task.act if task.act == "check" else "")
                 self._replan = self._replan or f"{task.name} takes longer"
 
-    # Decisions.
+    # What decisions do.
 
-    def _obey_all(self) -> None:
-        for decision in self.world.decisions() if self.world.decisions is not None else ():
-            if decision.id in self.past.answered:
-                continue
-            self.past.answered.add(decision.id)
-            if decision.at < self.past.began_at:
-                self._refuse(decision, "it was taken before this run began")
-            elif decision.unit and decision.unit not in self.estate.units:
-                self._refuse(decision, f"the estate has no unit {decision.unit}")
-            else:
-                self._obey(decision)
+    def state_of(self, task: Task) -> str:
+        """Return how a step ended, "" when it has not."""
+        return self._state(task)
 
-    def _obey(self, decision: Decision) -> None:
-        match decision.verb:
-            case "pause" | "resume":
-                self._pause(decision)
-            case "cancel":
-                self._cancel(decision)
-            case "declare":
-                self._decided(decision)
-            case _ if not decision.unit:
-                self._refuse(decision, "it has to name a unit")
-            case "skip":
-                self._skip(decision)
-            case "retry":
-                self._retry(decision)
-            case "step-back":
-                self._step_back(decision)
-            case "done" | "not-done" | "release" | "refuse":
-                self._answer(decision)
+    def is_running(self, task: Task) -> bool:
+        """Return whether a step is being taken."""
+        return self._number[task.name] in self._running.values()
 
-    def _pause(self, decision: Decision) -> None:
-        pause = decision.verb == "pause"
-        if self.past.is_paused == pause:
-            self._refuse(decision, "it is paused already" if pause else "it is not paused")
-            return
-        self._decided(decision)
-        self._tell("paused" if pause else "resumed", detail=f"by {decision.by}", by=decision.by)
+    def drop(self, tasks: Collection[Task]) -> None:
+        """Take no more care of steps that are being taken."""
+        names = {task.name for task in tasks}
+        for future, number in self._running.items():
+            if self.problem.tasks[number].name in names:
+                future.cancel()
 
-    def _cancel(self, decision: Decision) -> None:
-        if self._cancelled:
-            self._refuse(decision, "it is cancelled already")
-            return
-        self._decided(decision)
-        self._tell("cancelled", detail=f"by {decision.by}; what runs is waited for", by=decision.by)
-        self._cancelled = True
+    def changed(self, why: str) -> None:
+        """Make dispatch and plan anew: a decision has changed what is left."""
+        self._stale, self._replan = True, why
+
+    def cancel(self) -> None:
+        """Start nothing new, and wait no more for people and for what comes by itself."""
+        self.is_cancelled = True
         for future, number in self._running.items():
             task = self.problem.tasks[number]
-            unit = self.estate.units[task.unit]
-            command = unit.stop if self.act == STOP else unit.start
-            if task.act == "release" or self._people.waits(task.name) or (task.act == "start" and command is None):
-                future.cancel()  # nothing of ours runs there: it only waits
+            comes = task.act == "start" and self.estate.units[task.unit].start is None
+            if task.act == "release" or comes or self.people.waits(task.name):
+                future.cancel()
 
-    def _skip(self, decision: Decision) -> None:
-        task = self._skippable(decision)
-        if task is None:
-            self._refuse(decision, "it is done already" + self._who(decision.unit))
-            return
-        self._decided(decision, task)
-        act = "" if task.act in ("start", "stop") else task.act
-        names = [
-            one
-            for one in self.problem.tasks
-            if one.unit == task.unit
-            and (not act or (one.act == act and decision.hospital in ("", one.hospital) and not self._state(one)))
-        ]
-        for future in [one for one, number in self._running.items() if self.problem.tasks[number] in names]:
-            future.cancel()
-        for one in names if act else [task]:
-            self._tell("skipped", one.unit, f"by {decision.by}", by=decision.by, act=one.act, hospital=one.hospital)
-        self._stale, self._replan = True, f"{task.name} is left out"
+    @property
+    def is_stepping_back(self) -> bool:
+        """Return whether units are being stopped again."""
+        return self._stepping is not None
 
-    def _skippable(self, decision: Decision) -> Task | None:
-        """Return the first step of a unit that is not done: its start or stop, its check, its release."""
-        for task in self.problem.tasks:
-            if task.unit == decision.unit and self._state(task) not in WELL:
-                if task.act == "release" and decision.hospital not in ("", task.hospital):
-                    continue
-                return task
-        return None
-
-    def _retry(self, decision: Decision) -> None:
-        names = [task for task in self.problem.tasks if task.unit == decision.unit]
-        failed = [task for task in names if self._state(task) == "failed"]
-        if not failed:
-            self._refuse(decision, "it has not failed" + self._who(decision.unit))
-            return
-        self._decided(decision, failed[0])
-        self._stale, self._replan = True, f"{failed[0].name} is tried again"
-
-    def _answer(self, decision: Decision) -> None:
-        """Give a decision to whoever waits for it; the first one counts."""
-        questions = self._people.questions(decision.unit, decision.verb, decision.hospital)
-        for question in questions:
-            task = self.problem.tasks[self._number[question.name]]
-            self._decided(decision, task)
-            self._people.answer(question, decision)
-        if not questions:
-            self._answer_late(decision)
-
-    def _answer_late(self, decision: Decision) -> None:
-        refused = [
-            task
-            for task in self.problem.tasks
-            if task.unit == decision.unit
-            and task.act == "release"
-            and decision.hospital in ("", task.hospital)
-            and self._state(task) == "refused"
-        ]
-        if decision.verb != "release" or not refused:
-            self._refuse(decision, "nobody is asked for it" + self._who(decision.unit))
-            return
-        for task in refused:
-            self._decided(decision, task)
-            self._tell("released", task.unit, f"by {decision.by}", by=decision.by, hospital=task.hospital)
-        self._stale = True
-
-    def _who(self, unit: str) -> str:
-        by = [who for name, who in self.past.decided.items() if name.partition("/")[0] == unit]
-        return f"; {by[-1]} decided before" if by else ""
-
-    def _decided(self, decision: Decision, task: Task | None = None) -> None:
-        reason = f": {decision.reason}" if decision.reason else ""
-        role = f" ({decision.role})" if decision.role else ""
-        self._tell(
-            "decided",
-            decision.unit,
-            f"{decision.verb} by {decision.by}{role}{reason}",
-            by=decision.by,
-            decision=decision.id,
-            hospital=task.hospital if task else decision.hospital,
-            act=decision.verb,
-        )
-        if task is not None:
-            self.past.decided[task.name] = decision.by
-
-    def _refuse(self, decision: Decision, why: str) -> None:
-        self._tell(
-            "not-obeyed",
-            decision.unit,
-            f"{decision.verb} by {decision.by}: {why}",
-            by=decision.by,
-            decision=decision.id,
-            hospital=decision.hospital,
-            act=decision.verb,
-        )
-
-    # Step back.
-
-    def _step_back(self, decision: Decision) -> None:
-        if self.act != RESTART or self._stepping:
-            self._refuse(decision, "a stop has no step back" if self.act != RESTART else "a step back is under way")
-            return
-        units = {decision.unit, *impact(self.estate, [decision.unit]).falls}
-        touched = {
-            task.unit
-            for number, task in enumerate(self.problem.tasks)
-            if task.unit in units and (self._state(task) or number in self._running.values())
-        }
-        if decision.unit not in touched:
-            self._refuse(decision, "it has not been started")
-            return
-        self._decided(decision)
-        for unit in sorted(touched):
-            self._tell("step-back", unit, f"stopped again with {decision.unit}, by {decision.by}", by=decision.by)
-        for future in [one for one, number in self._running.items() if self.problem.tasks[number].unit in touched]:
-            future.cancel()
-        self._stepping = asyncio.ensure_future(self._take_back(touched))
+    def take_back(self, units: set[str]) -> None:
+        """Stop units again and start nothing meanwhile; afterwards they are brought up anew."""
+        self.drop([task for task in self.problem.tasks if task.unit in units])
+        self._stepping = asyncio.ensure_future(self._take_back(units))
 
     async def _take_back(self, units: set[str]) -> None:
         """Take units down, most dependent first; what does not go down stays, and is asked anew afterwards."""
@@ -553,15 +425,15 @@ class _Run:
                 future.cancel()
             await asyncio.gather(*running, return_exceptions=True)
         for name in sorted(self.past.back):
-            self._tell("left", name, "what stands on it did not go down, so it was not stopped")
+            self.tell("left", name, "what stands on it did not go down, so it was not stopped")
 
     # Telling.
 
     def _ask_person(self, question: Question, before: str) -> None:
         detail = before + question.detail
-        self._tell("asked", question.unit, detail, hospital=question.hospital, act=question.act)
+        self.tell("asked", question.unit, detail, hospital=question.hospital, act=question.act)
 
-    def _tell(
+    def tell(
         self,
         kind: Kind,
         unit: str = "",
@@ -576,6 +448,7 @@ class _Run:
         act: str = "",
         left: int | None = None,
     ) -> None:
+        """Write a line of the journal; it is kept when this returns, and counts from then on."""
         if began is not None:
             took_s = self._loop.time() - began
         line = Happened(self.world.now(), kind, unit, detail, took_s, hospital, by, decision, process, act, left)
@@ -607,5 +480,5 @@ class _Run:
         )
         result = RunResult(self.past.began_at, makespan_s, bound.least_s, bound.bottleneck, order, steps, tuple(left))
         undone = len(result.failed) + len(result.blocked) + len(left)
-        self._tell("run-ended", detail=summary(result), took_s=makespan_s, act=self.act, left=undone)
+        self.tell("run-ended", detail=summary(result), took_s=makespan_s, act=self.act, left=undone)
         return result

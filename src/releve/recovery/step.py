@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from releve.clock import Instant
 from releve.estate import Command, Estate, Unit
@@ -296,6 +296,9 @@ class Steps:
 
     async def _decided(self, question: Question) -> Decision | None:
         """Ask, remind, and return the decision; None when no decision can reach this run."""
+        if (given := self.past.given.get(question.name)) is not None:
+            verb: Any = given.act
+            return Decision(given.decision, given.at, verb, given.by, hospital=given.hospital, reason=given.detail)
         if not self.people.can_answer:
             return None
         answer = self.people.ask(question, self.past.asked)
