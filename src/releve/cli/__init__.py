@@ -28,6 +28,7 @@ _COMMANDS = {
     "join": ("releve.cli.join", "accept a hub's invitation for a node"),
     "estate": ("releve.cli.estate", "check an estate file, begin one from an inventory, draw it"),
     "impact": ("releve.cli.impact", "what falls if this falls, and which hospitals lose what"),
+    "probe": ("releve.cli.probe", "ask servers once in their own protocol and say what came"),
     "plan": ("releve.cli.plan", "print the order of a restart with the reason for each place"),
     "restart": ("releve.cli.restart", "restart an estate in order, each step gated by its probe"),
     "stop": ("releve.cli.stop", "take an estate down cleanly, in reverse order"),

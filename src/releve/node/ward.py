@@ -15,6 +15,7 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 
 from releve import __version__
 from releve.board import Decision, FeedWatch, HubState, board_routes
@@ -96,14 +97,6 @@ def application(
     reader = RecoveryReader(recovery.path, sightings.measured, sightings.units)
     tokens = Tokens(config.folder)
 
-    def may_alert(request: Request) -> bool:
-        holder = tokens.holder_of(request.headers.get("authorization"))
-        return holder is not None and holder.role == "monitor"
-
-    def units() -> Collection[str]:
-        estate = reader.read().estate
-        return estate.units if estate is not None else ()
-
     async def decide(decision: Decision) -> None:
         await inner.append(_decision_draft(decision))
 
@@ -131,7 +124,7 @@ def application(
             owed_count=lambda name: debts[name].count(),
             recovery=lambda: (reader.read(), read_states(recovery.path)),
         ),
-        *alert_routes(recovery, units=units, may_alert=may_alert, now=wall_us),
+        *_alert_routes(recovery, reader, tokens),
         *crisis_routes(screen, reader),
         *fhir_routes(
             views,
@@ -145,6 +138,20 @@ def application(
         ),
     ]
     return Starlette(routes=routes, exception_handlers=screen.error_pages())
+
+
+def _alert_routes(recovery: RecoveryFolder, reader: RecoveryReader, tokens: Tokens) -> list[BaseRoute]:
+    """Return the door for the alerts of a monitoring system, whose token reads no patient."""
+
+    def may_alert(request: Request) -> bool:
+        holder = tokens.holder_of(request.headers.get("authorization"))
+        return holder is not None and holder.role == "monitor"
+
+    def units() -> Collection[str]:
+        estate = reader.read().estate
+        return estate.units if estate is not None else ()
+
+    return alert_routes(recovery, units=units, may_alert=may_alert, now=wall_us)
 
 
 class StateFile:
