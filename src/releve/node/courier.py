@@ -22,6 +22,7 @@ from releve.doors.append import AppendClient
 from releve.log import Ledger
 from releve.node.folder import HUBS_FILE, RECOVERY_FOLDER, SERVICES_FILE, signing_key, write_state
 from releve.node.lookout import Lookout, estate_mark, keep_asking, keep_telling, lookout, read_estate
+from releve.node.mirror import Mirror, keep_mirrored
 from releve.node.supervisor import Doors, Ready
 from releve.node.writeback import Append, Debt, debts_of, start_write_backs
 from releve.record import Views
@@ -55,12 +56,14 @@ async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None
     )
     views = Views(config.folder)
     debts = debts_of(config, views, ledger)
+    mirror = Mirror(config.folder, config.site_id)
     ready()
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     tasks: list[asyncio.Task[object]] = [
         asyncio.create_task(replica.run(), name="replica"),
         asyncio.create_task(_tell_hubs(config, replica), name="hub-states"),
+        asyncio.create_task(keep_mirrored(mirror, ledger, inner.append), name="recovery"),
         asyncio.create_task(_look_out(config, debts, inner.append), name="lookout"),
         *start_write_backs(config, debts, inner.append),
     ]
