@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.drill.conftest import BEGAN_S
 
+from drill.scene import BEGAN_S
 from releve.drill.assessment import assess
 from releve.drill.exercise import Exercise
 from releve.drill.scenario import Scenario, from_case, from_case_on

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.drill.conftest import BEGAN_S, CUT
 
+from drill.scene import BEGAN_S, CUT
 from releve.drill.scenario import Scenario, named, power_cut
 from releve.errors import WrongUse
 from releve.estate import Estate

@@ -17,8 +17,8 @@ from releve.clock import to_datetime, wall_us
 from releve.drill.assessment import assess
 from releve.drill.chronogramme import foreseen, render_csv, render_text
 from releve.drill.evidence import altered, make_folder, write_evidence
-from releve.drill.exercise import AtOnce, Exercise, Pace
-from releve.drill.pace import Live, console
+from releve.drill.exercise import Exercise
+from releve.drill.pace import AtOnce, Live, Pace, console
 from releve.drill.scenario import Scenario, from_case, from_case_on, power_cut, read_scenario
 from releve.drill.situation import draft_situation
 from releve.drill.summary import render_text as render_summary

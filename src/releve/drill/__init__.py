@@ -3,6 +3,7 @@
     scenario.py      what is played: injects, failures, decisions, goals; from a file, or from a case of a past outage
     exercise.py      the simulated exercise: dispatch and journal of a real restart, on a clock that does not wait
     world.py         what is down there, and how long things really take
+    played.py        what it leaves behind beside its folder
     pace.py          the same at a pace that people can follow, with their decisions
     situation.py     its situation reports
     assessment.py    what was reached, beside the goals

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, Literal
 
 from releve.clock import Instant, to_iso
-from releve.drill.exercise import CONTROL, Moments, Played, Question
+from releve.drill.played import CONTROL, Moments, Played, Question
 from releve.drill.scenario import Announced, Goals, Scenario
 from releve.estate import Estate
 from releve.recovery.forecast import ESSENTIAL_TIER_MAX, Forecast

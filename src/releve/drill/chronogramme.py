@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from releve.clock import Instant, to_datetime
-from releve.drill.exercise import Played
+from releve.drill.played import Played
 from releve.drill.scenario import Inject, Scenario
 from releve.estate import Estate
 from releve.recovery.journal import Happened
 
-_WORDS = {
+_WORDS: dict[str, dict[str, str | tuple[str, ...]]] = {
     "fr": {
         "head": (
             "n°",

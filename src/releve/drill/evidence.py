@@ -24,7 +24,7 @@ from releve.clock import Instant, to_iso
 from releve.drill.assessment import Assessment, encode_assessment
 from releve.drill.chronogramme import observed, render_csv
 from releve.drill.chronogramme import render_text as render_chronogramme
-from releve.drill.exercise import Played
+from releve.drill.played import Played
 from releve.drill.scenario import Scenario
 from releve.drill.summary import render_html, render_text, summarize
 from releve.errors import StoreUnable, WrongUse

@@ -11,27 +11,24 @@ exercise control; whose answer it was is written down.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
-from typing import Protocol
 
 from releve.clock import Instant
+from releve.drill.pace import AtOnce, Pace
+from releve.drill.played import CONTROL, Moments, Played, Question
 from releve.drill.scenario import Inject, Scenario, Scripted
 from releve.drill.world import World
 from releve.errors import Refused
 from releve.estate import FEED, UPS, Estate, Unit
 from releve.node.watch import ILL_READINGS
-from releve.recovery.bound import Bound, lower_bound
+from releve.recovery.bound import lower_bound
 from releve.recovery.dispatch import Dispatch
-from releve.recovery.folder import Decision, RecoveryFolder
+from releve.recovery.folder import Decision, RecoveryFolder, Verb
 from releve.recovery.forecast import Forecast, forecast, progress_of
 from releve.recovery.journal import Happened, Kind
-from releve.recovery.plan import Plan, make_plan
+from releve.recovery.plan import make_plan
 from releve.recovery.problem import Problem, restart_problem
-
-#: Who answers when nobody else does. It is not a person, and the evidence says so.
-CONTROL = "exercise control"
 
 #: A node asks every service so often (config.probe_every_s).
 PROBE_EVERY_S = 5.0
@@ -48,82 +45,6 @@ EVENTS_MAX = 500_000
 PAUSED_LOOK_S = 60.0
 
 _US = 1_000_000
-
-
-class Pace(Protocol):
-    """How time passes for the players.
-
-    may_decide  whether somebody may still add a decision while nothing else happens
-    """
-
-    may_decide: bool
-
-    def until(self, at_s: float) -> list[tuple[float, Decision]]:
-        """Let time pass until a second of the exercise; return decisions that came before it, each with its second."""
-
-
-class AtOnce:
-    """No time passes: only what the scenario says is decided."""
-
-    may_decide = False
-
-    def until(self, at_s: float) -> list[tuple[float, Decision]]:
-        """Return nothing, at once."""
-        return []
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Something that a person was asked, and the answer.
-
-    act        start, stop, check, release, or failed
-    by         who answered; CONTROL when nobody did in time; "" while it is open
-    """
-
-    unit: str
-    hospital: str
-    act: str
-    asked_at: Instant
-    answered_at: Instant | None = None
-    verb: str = ""
-    by: str = ""
-
-    @property
-    def waited_s(self) -> float | None:
-        """Return how long the answer took."""
-        return None if self.answered_at is None else (self.answered_at - self.asked_at) / _US
-
-
-@dataclass
-class Moments:
-    """When things were first so; None: never.
-
-    seen_by  "probe", or "people" where nothing that fell is probed
-    """
-
-    began: Instant
-    lost: Instant | None = None
-    seen: Instant | None = None
-    seen_by: str = ""
-    declared: Instant | None = None
-    first_forecast: Instant | None = None
-    first_report: Instant | None = None
-    restart_began: Instant | None = None
-    restart_ended: Instant | None = None
-    ended: Instant | None = None
-
-
-@dataclass
-class Played:
-    """What an exercise left behind beside its folder."""
-
-    moments: Moments
-    questions: list[Question] = field(default_factory=list)
-    reports: int = 0
-    plan: Plan | None = None
-    bound: Bound | None = None
-    left: tuple[str, ...] = ()
-    injected: list[tuple[Instant, Inject]] = field(default_factory=list)
 
 
 #: Called for each report that is due, with the exercise as it stands.
@@ -472,7 +393,7 @@ class Exercise:
         if task not in self._asked or self._asked[task][1] != self._firing:
             return
         question, _ = self._asked[task]
-        verb = {"release": "release", "failed": "retry"}.get(question.act, "done")
+        verb: Verb = "release" if question.act == "release" else "retry" if question.act == "failed" else "done"
         is_work = question.act in ("start", "stop")
         reason = "the step took its time (exercise)" if is_work else "nobody answered in time"
         self._decide(verb, CONTROL, question.unit, question.hospital, reason)
@@ -480,7 +401,7 @@ class Exercise:
     def _script(self, scripted: Scripted) -> None:
         self._decide(scripted.verb, scripted.by, scripted.unit, scripted.hospital, scripted.reason, scripted.role)
 
-    def _decide(self, verb: str, by: str, unit: str, hospital: str, reason: str, role: str = "") -> None:
+    def _decide(self, verb: Verb, by: str, unit: str, hospital: str, reason: str, role: str = "") -> None:
         self._decided += 1
         decision = Decision(
             f"exercise-{self._decided:05}",
@@ -490,7 +411,7 @@ class Exercise:
             role,
             unit,
             hospital,
-            reason,  # type: ignore[arg-type]
+            reason,
         )
         self._folder.decide(decision)
         self._obey(decision)

@@ -13,7 +13,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
-from typing import IO, cast, get_args
+from typing import IO, Protocol, cast, get_args
 from uuid import uuid4
 
 from releve.clock import Instant
@@ -25,6 +25,28 @@ LOOK_EVERY_S = 0.2
 
 #: Verbs that are about the exercise as a whole.
 _WHOLE = ("pause", "resume", "cancel", "declare")
+
+
+class Pace(Protocol):
+    """How time passes for the players.
+
+    may_decide  whether somebody may still add a decision while nothing else happens
+    """
+
+    may_decide: bool
+
+    def until(self, at_s: float) -> list[tuple[float, Decision]]:
+        """Let time pass until a second of the exercise; return decisions that came before it, each with its second."""
+
+
+class AtOnce:
+    """No time passes: only what the scenario says is decided."""
+
+    may_decide = False
+
+    def until(self, at_s: float) -> list[tuple[float, Decision]]:
+        """Return nothing, at once."""
+        return []
 
 
 class Live:

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 from zoneinfo import ZoneInfo
 
 from releve.clock import Instant, to_instant
@@ -352,7 +352,7 @@ def _scripted(table: Table, estate: Estate) -> Scripted:
     if ("at_min" in table) == ("after_min" in table):
         table.refuse(None, "needs either at_min or after_min")
     return Scripted(
-        verb=verb,
+        verb=cast("Verb", verb),
         by=table.text("by"),
         unit=_unit(table, estate) if "unit" in table else "",
         hospital=table.text("hospital", ""),

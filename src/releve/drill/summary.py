@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from releve.clock import Instant, to_datetime
 from releve.drill.assessment import Assessment, Reached, between_s
 from releve.drill.chronogramme import elapsed_text
-from releve.drill.exercise import CONTROL, Question
+from releve.drill.played import CONTROL, Question
 from releve.drill.scenario import Scenario
 from releve.drill.words import WORDS
 from releve.estate import Estate
