@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 
 from releve.board.alerts import BODY_BYTES_MAX, alert_routes
+from releve.recovery.alert import AlertsHeard
 from releve.recovery.folder import RecoveryFolder
 
 BEARER = {"authorization": "Bearer m"}
@@ -30,6 +31,7 @@ def send(folder: RecoveryFolder) -> Send:
     """Send a webhook, with a token unless told otherwise."""
     routes = alert_routes(
         folder,
+        AlertsHeard(folder.alerts()),
         units=lambda: {"record"},
         may_alert=lambda request: request.headers.get("authorization") == "Bearer m",
         now=lambda: 1_722_675_900_000_000,

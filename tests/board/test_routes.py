@@ -7,6 +7,7 @@ import pytest
 from releve.board import HubState
 from releve.log import Body, Draft, encode_body
 from releve.record.capture import note_draft
+from releve.recovery.alert import Alert
 from ward.cast import MINUTE_US, NOON_US, House, hidden, play, sign_in, words_of
 
 from .test_metrics import parse
@@ -70,6 +71,19 @@ def test_the_board_says_which_feed_is_late(house: House) -> None:
     said = words(get(house, "/board"))
     assert "Laboratoire LAB|H01 ✗ en retard 14:00 (il y a 6 min) 5 min 2 ORU^R01 2" in said
     assert "DPI H01 DPI|H01 sans limite fixée" in said
+
+
+def test_the_board_shows_alerts_of_the_monitoring_as_evidence(house: House) -> None:
+    assert "Alertes de la supervision" not in words(get(house, "/board"))
+    since = house.now - 20 * MINUTE_US
+    house.alerts = [
+        Alert("f1", "firing", "FeedDown", "feed-a", "critical", "Voie A sans courant", since, 0, since, "releve", {}),
+        Alert("f2", "firing", "DiskSlow", "", "", "<b>lent</b>", since, 0, since, "releve", {}),
+    ]
+    said = words(get(house, "/board"))
+    assert "un indice, pas un état" in said
+    assert "FeedDown critical feed-a 13:40 (il y a 20 min) Voie A sans courant" in said
+    assert "DiskSlow ne nomme aucun élément du parc" in said
 
 
 def test_the_board_says_what_each_hub_does_not_hold_yet(house: House) -> None:

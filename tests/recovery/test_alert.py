@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releve.errors import PeerError
-from releve.recovery.alert import ALERTS_MAX, AlertsHeard, open_alerts, read_webhook
+from releve.recovery.alert import ALERTS_MAX, AlertsHeard, read_webhook
 from releve.recovery.folder import RecoveryFolder
 
 NOW = 1_722_675_900_000_000
@@ -86,7 +86,7 @@ def test_what_fires_is_known_after_a_restart(tmp_path: Path) -> None:
     folder = RecoveryFolder(tmp_path / "recovery")
     for one in read_webhook(webhook(alert("A"), alert("B"), alert("A", "resolved")), (), NOW):
         folder.alert(one)
-    assert [one.name for one in open_alerts(folder.alerts())] == ["B"]
+    assert [one.name for one in AlertsHeard(folder.alerts()).firing()] == ["B"]
     assert AlertsHeard(folder.alerts()).new(read_webhook(webhook(alert("B")), (), NOW)) == []
 
 

@@ -22,6 +22,7 @@ from releve.config import FeedRule
 from releve.errors import StoreUnable
 from releve.log import Body, Draft, Ledger, Log, Receipt, encode_body
 from releve.record import Archive, Views
+from releve.recovery.alert import Alert
 from releve.screen import Screen, ServiceState, Site
 from releve.translate import translate
 from releve.ward import Accounts, Looked, ward_routes
@@ -67,6 +68,7 @@ class House:
         self.now = NOON_US
         self.services: list[ServiceState] = []
         self.hubs: list[HubState] = []
+        self.alerts: list[Alert] = []
         self.audit: list[tuple[str, str, str, str, tuple[str, ...], str]] = []
         self.decisions: list[Decision] = []
         self.drafts: list[Draft] = []
@@ -118,6 +120,7 @@ class House:
                     reports_folder=folder / "reports",
                     log_position=self.ledger.last_pos,
                     decide=self.decide,
+                    alerts=lambda: self.alerts,
                     may_read_metrics=lambda request: request.headers.get("authorization") != "Bearer wrong",
                 ),
             ],

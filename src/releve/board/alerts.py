@@ -24,6 +24,7 @@ BODY_BYTES_MAX = 4 * 2**20
 
 def alert_routes(
     folder: RecoveryFolder,
+    heard: AlertsHeard,
     *,
     units: Callable[[], Collection[str]],
     may_alert: Callable[[Request], bool],
@@ -31,10 +32,10 @@ def alert_routes(
 ) -> list[BaseRoute]:
     """Return the route that takes alerts.
 
+    heard      what came before
     units      ids of the estate, to recognise which unit an alert is about
     may_alert  whether a caller holds a token for it
     """
-    heard = AlertsHeard(folder.alerts())
 
     async def receive(request: Request) -> Response:
         if not may_alert(request):

@@ -27,6 +27,7 @@ from releve.clock import Instant, to_iso
 from releve.errors import ReleveError, StoreUnable
 from releve.record import Views
 from releve.record.rows import Delivery
+from releve.recovery.alert import Alert
 from releve.recovery.state import States
 from releve.screen import Pages, Screen, ServiceState, Visitor, degraded
 from releve.screen.degraded import current
@@ -37,6 +38,7 @@ from releve.screen.screen import field, is_own_form, read_form, redirect
 DECIDING_ROLES = ("it", "crisis", "doctor")
 REFUSED_SHOWN_MAX = 100
 KEPT_SHOWN_MAX = 50
+ALERTS_SHOWN_MAX = 100
 #: Rows of a list before the rest folds away: late feeds and large counts come first.
 ROWS_SHOWN_MAX = 25
 #: Events the views may be behind the log before a machine is told that this node is not well.
@@ -86,6 +88,7 @@ class Board:
     log_position   position of the last event of the log
     may_read_metrics  whether a machine may read /metrics; everybody who reaches the door unless told otherwise
     recovery       the recovery as this node knows it, and what it measured of the estate, for /metrics
+    alerts         what monitoring systems say that still fires
     """
 
     screen: Screen
@@ -100,6 +103,7 @@ class Board:
     decide: Callable[[Decision], Awaitable[None]]
     may_read_metrics: Callable[[Request], bool]
     recovery: Callable[[], tuple[Recovery, States | None]]
+    alerts: Callable[[], Sequence[Alert]]
 
 
 class WriteBack(msgspec.Struct, frozen=True):
@@ -123,6 +127,7 @@ def board_routes(
     owed_count: Callable[[str], int] | None = None,
     may_read_metrics: Callable[[Request], bool] = lambda request: True,
     recovery: Callable[[], tuple[Recovery, States | None]] = lambda: (Recovery(), None),
+    alerts: Callable[[], Sequence[Alert]] = tuple,
 ) -> list[BaseRoute]:
     """Return the routes of the board; see Board for what each argument is."""
     board = Board(
@@ -138,6 +143,7 @@ def board_routes(
         decide,
         may_read_metrics,
         recovery,
+        alerts,
     )
     return [
         Route("/board", _staff(board, board_page)),
@@ -190,6 +196,7 @@ async def board_page(board: Board, request: Request, visitor: Visitor) -> Respon
         feeds=feeds,
         others=others,
         hubs=board.hubs(),
+        alerts=board.alerts()[:ALERTS_SHOWN_MAX],
         writebacks=writebacks,
         kept_counts=kept_counts,
         kept=kept,

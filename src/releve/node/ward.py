@@ -35,6 +35,7 @@ from releve.node.recovery import Sightings
 from releve.node.supervisor import Doors, Ready
 from releve.node.writeback import debts_of
 from releve.record import Views
+from releve.recovery.alert import AlertsHeard
 from releve.recovery.folder import RecoveryFolder
 from releve.recovery.state import read_states
 from releve.screen import Screen, ServiceState, Site
@@ -95,6 +96,7 @@ def application(
     recovery = RecoveryFolder(config.folder / RECOVERY_FOLDER)
     sightings = Sightings(config.site_id, recovery.path, views, services.read)
     reader = RecoveryReader(recovery.path, sightings.measured, sightings.units)
+    alerts = AlertsHeard(recovery.alerts())
     tokens = Tokens(config.folder)
 
     async def decide(decision: Decision) -> None:
@@ -123,8 +125,9 @@ def application(
             decide=decide,
             owed_count=lambda name: debts[name].count(),
             recovery=lambda: (reader.read(), read_states(recovery.path)),
+            alerts=alerts.firing,
         ),
-        *_alert_routes(recovery, reader, tokens),
+        *_alert_routes(recovery, alerts, reader, tokens),
         *crisis_routes(screen, reader),
         *fhir_routes(
             views,
@@ -140,7 +143,9 @@ def application(
     return Starlette(routes=routes, exception_handlers=screen.error_pages())
 
 
-def _alert_routes(recovery: RecoveryFolder, reader: RecoveryReader, tokens: Tokens) -> list[BaseRoute]:
+def _alert_routes(
+    recovery: RecoveryFolder, alerts: AlertsHeard, reader: RecoveryReader, tokens: Tokens
+) -> list[BaseRoute]:
     """Return the door for the alerts of a monitoring system, whose token reads no patient."""
 
     def may_alert(request: Request) -> bool:
@@ -151,7 +156,7 @@ def _alert_routes(recovery: RecoveryFolder, reader: RecoveryReader, tokens: Toke
         estate = reader.read().estate
         return estate.units if estate is not None else ()
 
-    return alert_routes(recovery, units=units, may_alert=may_alert, now=wall_us)
+    return alert_routes(recovery, alerts, units=units, may_alert=may_alert, now=wall_us)
 
 
 class StateFile:

@@ -57,6 +57,9 @@ class Alert(msgspec.Struct, frozen=True):
         return (self.fingerprint, self.status, self.since)
 
 
+_NONE = Alert("", "", "", "", "", "", 0, 0, 0, "", {})
+
+
 class _One(msgspec.Struct):
     status: str
     labels: dict[str, str]
@@ -97,27 +100,23 @@ def read_webhook(payload: bytes, units: Collection[str], now: Instant) -> list[A
     return [_alert(one, place, told.receiver, units, now) for place, one in enumerate(told.alerts)]
 
 
-def open_alerts(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return the alerts that still fire, oldest first, of all that came in their order."""
-    last: dict[str, Alert] = {}
-    for alert in alerts:
-        last[alert.fingerprint] = alert
-    return sorted((one for one in last.values() if one.status == "firing"), key=lambda one: one.since)
-
-
 class AlertsHeard:
-    """Tells new alerts from repeated ones."""
+    """What came last of each alert: tells new ones from repeated ones, and which still fire."""
 
     def __init__(self, before: Iterable[Alert] = ()) -> None:
-        self._last = {alert.fingerprint: alert.key for alert in before}
+        self._last = {alert.fingerprint: alert for alert in before}
 
     def new(self, alerts: Iterable[Alert]) -> list[Alert]:
         """Return those that say something new."""
-        return [alert for alert in alerts if self._last.get(alert.fingerprint) != alert.key]
+        return [alert for alert in alerts if (self._last.get(alert.fingerprint) or _NONE).key != alert.key]
 
     def kept(self, alert: Alert) -> None:
         """Note that an alert is on the disk."""
-        self._last[alert.fingerprint] = alert.key
+        self._last[alert.fingerprint] = alert
+
+    def firing(self) -> list[Alert]:
+        """Return the alerts that still fire, oldest first."""
+        return sorted((one for one in self._last.values() if one.status == "firing"), key=lambda one: one.since)
 
 
 def to_line(alert: Alert) -> dict[str, Any]:
