@@ -34,6 +34,7 @@ _COMMANDS = {
     "stop": ("releve.cli.stop", "take an estate down cleanly, in reverse order"),
     "decide": ("releve.cli.decide", "give the run in a folder a named decision"),
     "allow": ("releve.cli.allow", "print the list of what a host lets us do over SSH"),
+    "guard": ("releve.cli.guard", "watch the batteries, stop cleanly what they no longer carry"),
     "report": ("releve.cli.report", "write a situation report of now, from what is measured"),
     "score": ("releve.cli.score", "say how the published forecasts of a recovery did"),
     "drill": ("releve.cli.drill", "play an outage, score times and decisions, leave the evidence"),

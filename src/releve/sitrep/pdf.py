@@ -27,10 +27,11 @@ def render_pdf(edition: Edition, lang: str, audience: str = "cell") -> bytes:
     return print_on_paper("report.typ", paper, at_s=edition.sheet.issued_at // 1_000_000)
 
 
-def print_on_paper(template: str, paper: object, *, at_s: int) -> bytes:
+def print_on_paper(template: str, paper: object, *, at_s: int, is_read_aloud: bool = True) -> bytes:
     """Return a template of this folder with its words as PDF.
 
-    at_s  what the file says about when it was made, in seconds since 1970
+    at_s           what the file says about when it was made, in seconds since 1970
+    is_read_aloud  with the tags that screen readers need; a plan of two thousand steps is printed and has none
     """
     printed = typst.compile(
         _HERE / template,
@@ -39,6 +40,7 @@ def print_on_paper(template: str, paper: object, *, at_s: int) -> bytes:
         format="pdf",
         sys_inputs={"paper": msgspec.json.encode(paper).decode()},
         timestamp=at_s,
+        pdf_tags=is_read_aloud,
     )
     assert isinstance(printed, bytes), "one document is one file"
     return printed
