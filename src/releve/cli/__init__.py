@@ -36,6 +36,7 @@ _COMMANDS = {
     "allow": ("releve.cli.allow", "print the list of what a host lets us do over SSH"),
     "guard": ("releve.cli.guard", "watch the batteries, stop cleanly what they no longer carry"),
     "report": ("releve.cli.report", "write a situation report of now, from what is measured"),
+    "runbook": ("releve.cli.runbook", "print the plan of an estate on paper (PDF)"),
     "score": ("releve.cli.score", "say how the published forecasts of a recovery did"),
     "drill": ("releve.cli.drill", "play an outage, score times and decisions, leave the evidence"),
     "bench": ("releve.cli.bench", "measure against a peer or a physical limit in the same run"),
