@@ -25,6 +25,7 @@ from releve.board.recovery import Recovery
 from releve.board.reports import list_reports, read_report
 from releve.clock import Instant, to_iso
 from releve.errors import ReleveError, StoreUnable
+from releve.estate import SERVICE
 from releve.record import Views
 from releve.record.rows import Delivery
 from releve.recovery.alert import Alert
@@ -33,6 +34,7 @@ from releve.screen import Pages, Screen, ServiceState, Visitor, degraded
 from releve.screen.degraded import current
 from releve.screen.gate import message, no_form, not_own, to_sign_in
 from releve.screen.screen import field, is_own_form, read_form, redirect
+from releve.sitrep import Measured
 
 #: Who may decide what becomes of a refused message.
 DECIDING_ROLES = ("it", "crisis", "doctor")
@@ -318,7 +320,7 @@ async def metrics(board: Board, request: Request) -> Response:
     now = board.screen.now()
     text = exposition("releve_info", "gauge", "This node.", [({"site": board.screen.site.id}, 1.0)])
     recovery, states = board.recovery()
-    text += service_metrics(board.screen.services(), now, board.screen.site.id, recovery.measured)
+    text += service_metrics(board.screen.services(), now, board.screen.site.id, _of_services(recovery))
     text += unit_metrics(states, now) + forecast_metrics(recovery.forecast if recovery.is_running else None, now)
     hubs = board.hubs()
     text += exposition(
@@ -338,6 +340,14 @@ async def metrics(board: Board, request: Request) -> Response:
     except StoreUnable:
         text += exposition("releve_views_readable", "gauge", "1 when the views can be read.", [({}, 0.0)])
     return Response(text, media_type=CONTENT_TYPE)
+
+
+def _of_services(recovery: Recovery) -> list[Measured]:
+    """Return what is measured of services; the machinery under them has a metric of its own."""
+    machinery = (
+        {unit.id for unit in recovery.estate.units.values() if unit.kind != SERVICE} if recovery.estate else set()
+    )
+    return [one for one in recovery.measured if one.service not in machinery]
 
 
 def _record_metrics(board: Board, now: Instant) -> str:
