@@ -9,6 +9,7 @@ from recovery.power.nights import BOTH, ESTATE, ups
 from releve.estate import Estate, Unit
 from releve.recovery.folder import RecoveryFolder
 from releve.recovery.journal import Happened
+from releve.recovery.power.budget import StopBudget
 from releve.recovery.power.guard import Guard, OnEvent, foresee
 from releve.recovery.power.memory import read_memory
 from releve.recovery.power.reading import UpsReading
@@ -202,7 +203,7 @@ def test_a_full_disk_does_not_keep_the_guard_from_stopping(estate_of: EstateOf, 
 
 def test_what_a_cut_now_would_mean_is_said_beforehand(estate_of: EstateOf) -> None:
     estate = estate_of(ESTATE.format(rules=TESTED))
-    seen = foresee(estate, {"feed-a": ups("OL", runtime_s=240), "feed-b": ups("OL", runtime_s=600)})
+    seen = foresee(estate, {"feed-a": ups("OL", runtime_s=240), "feed-b": ups("OL", runtime_s=600)}, StopBudget(estate))
     assert [(left_s, sorted(units)) for left_s, _, units in seen] == [
         (240, ["archive"]),
         (420, sorted(BOTH | {"archive"})),

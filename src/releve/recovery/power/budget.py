@@ -50,20 +50,52 @@ def sources(estate: Estate) -> dict[str, Unit]:
     }
 
 
-def power_left(estate: Estate, left: Mapping[str, Left]) -> dict[str, float]:
-    """Return for every unit that will lose its power how many seconds remain; the sources themselves left out.
+class PowerPaths:
+    """From which feeds each unit of an estate has its power; made once, asked every second."""
 
-    left  source → what its battery still gives; a source that is not in it stays
-    """
-    fixed = {name: left.get(name, NEVER) for name in {*sources(estate), *left}}
-    known = dict(fixed)
-    # Every round settles one more floor; needs that run in a circle through a break point end with the last one.
-    for _ in range(len(estate.units) + 1):
-        found = {unit.id: _left_of(unit, known) for unit in estate.units.values() if unit.id not in fixed}
-        if all(known.get(name) == one for name, one in found.items()):
-            break
-        known.update(found)
-    return {name: one.seconds for name, one in known.items() if one.seconds < inf and name not in fixed}
+    def __init__(self, estate: Estate) -> None:
+        self._sources = frozenset(sources(estate))
+        needs = {unit.id: (*unit.needs, *unit.needs_any) for unit in estate.units.values()}
+        self._ordered = [estate.units[name] for name in _needs_first(needs)]
+
+    def left(self, left: Mapping[str, Left]) -> dict[str, float]:
+        """Return for every unit that will lose its power how many seconds remain; the sources themselves left out.
+
+        left  source → what its battery still gives; a source that is not in it stays
+        """
+        if not left:
+            return {}
+        known = dict.fromkeys(self._sources, NEVER) | dict(left)
+        found: dict[str, float] = {}
+        for unit in self._ordered:
+            if unit.id not in known:
+                mine = _left_of(unit, known)
+                if mine.seconds < inf:
+                    known[unit.id] = mine
+                    found[unit.id] = mine.seconds
+        return found
+
+
+def power_left(estate: Estate, left: Mapping[str, Left]) -> dict[str, float]:
+    """Return PowerPaths.left of an estate that is asked once."""
+    return PowerPaths(estate).left(left)
+
+
+def _needs_first(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return units so that what each needs comes before it; a circle (it has a break point) is cut where it is met."""
+    ordered: dict[str, None] = {}
+    met: set[str] = set()
+    for first in needs:
+        path = [first]
+        while path:
+            name = path[-1]
+            met.add(name)
+            deeper = next((one for one in needs[name] if one not in met), None)
+            if deeper is None:
+                ordered.setdefault(path.pop())
+            else:
+                path.append(deeper)
+    return list(ordered)
 
 
 def stages(remaining: Mapping[str, float]) -> list[tuple[float, frozenset[str]]]:

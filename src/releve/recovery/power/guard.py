@@ -208,9 +208,10 @@ class Guard:
             self.on_event(Happened(self.now(), "power-reading", "", f"{error.sentence} The guard goes on."))
 
 
-def foresee(estate: Estate, announced: dict[str, UpsReading]) -> list[tuple[float, float, frozenset[str]]]:
+def foresee(
+    estate: Estate, announced: dict[str, UpsReading], budget: Callable[[frozenset[str]], float]
+) -> list[tuple[float, float, frozenset[str]]]:
     """Return for a cut of every source now: (seconds that would be left, P95 of the stop with its margin, units)."""
-    budget = StopBudget(estate)
     vigil = Vigil(estate, budget, Memory())
     vigil.hear(0.0, {name: _cut(reading) for name, reading in announced.items()})
     left: dict[str, Left] = vigil.left()

@@ -19,7 +19,7 @@ import msgspec
 
 from releve.estate import Estate
 from releve.recovery.journal import Kind
-from releve.recovery.power.budget import Left, power_left, shed, sources, stages
+from releve.recovery.power.budget import Left, PowerPaths, shed, sources, stages
 from releve.recovery.power.estimate import Discharge, Held
 from releve.recovery.power.memory import Memory, Shown, SourceMemory, Stop
 from releve.recovery.power.reading import UpsReading
@@ -64,6 +64,7 @@ class Vigil:
         self.memory = memory
         self._rules = estate.battery
         self._sources = tuple(sources(estate))
+        self._paths = PowerPaths(estate)
         self._last: dict[str, UpsReading] = {}
         self._lost_s: dict[str, float] = {}
         self._told: dict[str, _Told] = {}
@@ -89,7 +90,7 @@ class Vigil:
             before = self.memory.sources.get(name, SourceMemory(line_s=at_s))
             after[name] = self._one(at_s, name, before, reading, some_on, lines)
         self._remember(at_s=at_s, sources=after, is_blind=self.memory.is_blind or self._is_blind(at_s))
-        remaining = power_left(self._estate, self.left())
+        remaining = self._paths.left(self.left())
         if not self.memory.endangered.issuperset(remaining):
             self._remember(endangered=self.memory.endangered | remaining.keys())
         lines += self._readings(at_s)
