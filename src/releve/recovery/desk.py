@@ -17,6 +17,9 @@ from releve.recovery.people import People
 from releve.recovery.problem import Problem, Task
 from releve.recovery.step import Tell
 
+#: Decisions that answer a question.
+_ANSWERS = ("done", "not-done", "release", "refuse")
+
 
 class Course(Protocol):
     """The run as the desk sees it."""
@@ -60,11 +63,16 @@ class Desk:
 
     def __init__(self, run: Course) -> None:
         self._run = run
+        self._early: list[Decision] = []
 
     def obey(self, decisions: Iterable[Decision]) -> None:
-        """Obey what is new and answer all of it."""
-        for decision in decisions:
+        """Obey what is new and answer all of it; what answers a question of before the kill waits until it is put."""
+        early, self._early = self._early, []
+        for decision in (*early, *decisions):
             if decision.id in self._run.past.answered:
+                continue
+            if self._comes_early(decision):
+                self._early.append(decision)
                 continue
             self._run.past.answered.add(decision.id)
             if decision.at < self._run.past.began_at:
@@ -73,6 +81,19 @@ class Desk:
                 self._refuse(decision, f"the estate has no unit {decision.unit}")
             else:
                 self._obey(decision)
+
+    def _comes_early(self, decision: Decision) -> bool:
+        """Return whether a decision answers what was asked before this process began and is not waited for yet."""
+        return decision.verb in _ANSWERS and any(
+            task.unit == decision.unit
+            and task.name in self._run.past.asked
+            and not self._run.state_of(task)
+            and not self._run.people.waits(task.name)
+            and task.name not in self._run.past.given
+            and (task.act == "release") == (decision.verb in ("release", "refuse"))
+            and decision.hospital in ("", task.hospital)
+            for task in self._run.problem.tasks
+        )
 
     def redo(self) -> None:
         """Do what was decided and answered when the process before this one died, and had not been done."""
@@ -99,7 +120,7 @@ class Desk:
                 self._retry(decision)
             case "step-back":
                 self._step_back(decision)
-            case "done" | "not-done" | "release" | "refuse":
+            case _:
                 self._answer(decision)
 
     def _pause(self, decision: Decision) -> None:
@@ -132,7 +153,7 @@ class Desk:
             one
             for one in self._run.problem.tasks
             if one.unit == task.unit
-            and (not act or (one.act == act and hospital in ("", one.hospital) and not self._run.state_of(one)))
+            and (not act or (one.act == act and hospital in ("", one.hospital) and self._run.state_of(one) not in WELL))
         ]
         self._run.drop(names)
         told = names if act else [task]

@@ -149,6 +149,8 @@ class _Run:
         try:
             while True:
                 self._desk.obey(self.world.decisions() if self.world.decisions is not None else ())
+                if self._stale:
+                    self._rebuild()
                 self._plan_again()
                 if not (self.past.is_paused or self.is_cancelled or self._stepping):
                     for task in self._dispatch.start(self._loop.time() - self._began_at):
