@@ -100,8 +100,8 @@ class Timetables:
         state = make_state(net)
         self._size = problem.size
         self._play: Any = schedule.play_ranked
-        self._is_compiled = may_compile(problem.size * passes)
-        if self._is_compiled:
+        self.is_compiled = may_compile(problem.size * passes)
+        if self.is_compiled:
             compiled = compiled_core()
             net, state, self._play = compiled.arrays_of(net), compiled.arrays_of(state), compiled.play_ranked
         self._net, self._state = net, state
@@ -116,7 +116,7 @@ class Timetables:
 
     def play(self, priority: Sequence[float]) -> tuple[Any, Any]:
         """Return starts and ends, from 0, as sequences that the next call overwrites."""
-        if self._is_compiled:
+        if self.is_compiled:
             self._state.by_rank[:] = import_module("numpy").argsort(priority, kind="stable")
         else:
             self._state.by_rank[:] = sorted(range(self._size), key=priority.__getitem__)
@@ -135,10 +135,10 @@ class Timetables:
         return self._starts, self._ends
 
     def _ints(self, size: int) -> Any:
-        return import_module("numpy").zeros(size, dtype="int64") if self._is_compiled else [0] * size
+        return import_module("numpy").zeros(size, dtype="int64") if self.is_compiled else [0] * size
 
     def _floats(self, values: list[float]) -> Any:
-        return import_module("numpy").array(values, dtype="float64") if self._is_compiled else values
+        return import_module("numpy").array(values, dtype="float64") if self.is_compiled else values
 
 
 def timetable(

@@ -386,7 +386,7 @@ def end_well(net: Net, st: State, task: int) -> None:
 
 
 def end_badly(net: Net, st: State, task: int) -> int:
-    """Give back what a running task held, and block what can never start now: in State.queue[1:returned], nearest first.
+    """Give back what a running task held, and block what can never start now: State.queue[1:returned], nearest first.
 
     What only waits softly goes on.
     """

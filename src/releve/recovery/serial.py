@@ -125,7 +125,7 @@ def occupy(arcs: Arcs, profile: Profile, task: int, begin: float, end: float) ->
 def place_all(
     arcs: Arcs, profile: Profile, durations: Floats, order: Ints, starts: Floats, ends: Floats, forward: bool
 ) -> None:
-    """Give each task, in an order that respects the arcs, the first place it fits; backward, time runs the other way."""
+    """Give each task, in an order that keeps the arcs, the first place it fits; backward, time runs the other way."""
     for capacity in range(len(profile.steps)):
         profile.steps[capacity] = 1
         profile.since[arcs.room_at[capacity]] = -inf
@@ -147,3 +147,11 @@ def place_all(
         starts[task] = begin
         ends[task] = begin + length
 
+
+def lift(arcs: Arcs, order: Ints, keys: Floats) -> None:
+    """Raise keys until each task's is above those of all before it; order is one that keeps the arcs."""
+    for place in range(len(order)):
+        task = order[place]
+        for at in range(arcs.before_at[task], arcs.before_at[task + 1]):
+            if keys[task] <= keys[arcs.before[at]]:
+                keys[task] = keys[arcs.before[at]] + NEAR_S
