@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 
 from releve.board.crisis import crisis_routes
 from releve.board.recovery import PLAN_FILE, RecoveryReader
+from releve.board.reporting import Reports, report_routes
 from releve.estate import Bilingual, Estate, load
 from releve.recovery.folder import Decision, RecoveryFolder
 from releve.recovery.forecast import Forecast, Span
@@ -137,7 +138,12 @@ class Crisis:
         self.measured: list[Measured] = []
         self.units: dict[str, str] = {}
         self.reader = RecoveryReader(self.path, lambda: self.measured, lambda: self.units)
-        routes = [*house.app.routes, *crisis_routes(house.screen, self.reader)]
+        self.reports = Reports(house.folder / "reports")
+        routes = [
+            *house.app.routes,
+            *crisis_routes(house.screen, self.reader, next_at=self.reports.next_at),
+            *report_routes(house.screen, self.reader, self.reports),
+        ]
         house.app = Starlette(routes=routes, exception_handlers=house.screen.error_pages())
 
     @property

@@ -12,6 +12,8 @@ from jinja2 import nodes
 
 from releve.recovery.journal import Kind
 from releve.screen.catalogue import Catalogue, FoldingEnvironment, holes, read_catalogue
+from releve.sitrep import AUDIENCES
+from releve.sitrep.edition import Status
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "releve"
 ROOMS = ("screen", "ward", "board")
@@ -85,6 +87,7 @@ def test_the_catalogue_says_nothing_that_nobody_uses(room: str) -> None:
     if room == "board":
         used |= {"hl7v2", "note", "admission", "merge", "unmerge"}  # kinds of events, named by the log
         used |= set(get_args(Kind))  # and of the journal of a restart
+        used |= {*get_args(Status), *AUDIENCES}  # how a situation report stands, and who reads it
     assert sorted(set(french(room)) - used) == []
 
 

@@ -23,6 +23,7 @@ from releve.log import Ledger
 from releve.node.folder import HUBS_FILE, RECOVERY_FOLDER, SERVICES_FILE, signing_key, write_state
 from releve.node.lookout import Lookout, estate_mark, keep_asking, keep_telling, lookout, read_estate
 from releve.node.mirror import Mirror, keep_mirrored
+from releve.node.outlook import keep_outlook
 from releve.node.supervisor import Doors, Ready
 from releve.node.writeback import Append, Debt, debts_of, start_write_backs
 from releve.record import Views
@@ -64,6 +65,7 @@ async def _work(config: Config, accesses: list[HubAccess], ready: Ready) -> None
         asyncio.create_task(replica.run(), name="replica"),
         asyncio.create_task(_tell_hubs(config, replica), name="hub-states"),
         asyncio.create_task(keep_mirrored(mirror, ledger, inner.append), name="recovery"),
+        asyncio.create_task(keep_outlook(config, mirror), name="outlook"),
         asyncio.create_task(_look_out(config, debts, inner.append), name="lookout"),
         *start_write_backs(config, debts, inner.append),
     ]

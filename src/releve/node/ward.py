@@ -22,6 +22,7 @@ from releve.board import Decision, FeedWatch, HubState, board_routes
 from releve.board.alerts import alert_routes
 from releve.board.crisis import crisis_routes
 from releve.board.recovery import RecoveryReader
+from releve.board.reporting import Reports, report_routes
 from releve.clock import wall_us
 from releve.config import Config
 from releve.doors.append import AppendClient
@@ -96,6 +97,7 @@ def application(
     recovery = RecoveryFolder(config.folder / RECOVERY_FOLDER)
     sightings = Sightings(config.site_id, recovery.path, views, services.read)
     reader = RecoveryReader(recovery.path, sightings.measured, sightings.units)
+    reports = Reports(config.folder / "reports")
     alerts = AlertsHeard(recovery.alerts())
     tokens = Tokens(config.folder)
 
@@ -128,7 +130,8 @@ def application(
             alerts=alerts.firing,
         ),
         *_alert_routes(recovery, alerts, reader, tokens),
-        *crisis_routes(screen, reader),
+        *crisis_routes(screen, reader, next_at=reports.next_at),
+        *report_routes(screen, reader, reports, every_s=config.estate.every_s),
         *fhir_routes(
             views,
             tokens,
