@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import orjson
 
-from releve.board.timeline import split_name
 from releve.errors import ReleveError
 from releve.estate import Estate, load
 from releve.recovery.folder import DECISIONS, FORECASTS, JOURNAL, Decision
@@ -175,7 +174,7 @@ def _gist(measured: Sequence[Measured]) -> list[tuple[object, ...]]:
 
 def _fits(plan: Plan, estate: Estate) -> bool:
     """Say whether a plan is of this estate; one that was made before a change of the file is not shown."""
-    return all(split_name(step.unit)[0] in estate.units for step in plan.steps)
+    return all(step.unit in estate.units for step in plan.steps)
 
 
 _READ: dict[str, Callable[[Any], Any]] = {

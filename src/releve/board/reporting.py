@@ -180,7 +180,7 @@ def _form(act: Act) -> Page:
 
 
 def _draft(room: Newsroom, visitor: Visitor, form: FormData, number: int) -> int:
-    report = situation_report(room.reader.read(), room.screen.now(), every_s=room.every_s)
+    report = situation_report(room.reader.read(), room.screen.now(), own=room.screen.site.id, every_s=room.every_s)
     return room.reports.register.draft(report, by=_person(visitor)).sheet.number
 
 

@@ -172,6 +172,14 @@ def window(forecast: Forecast, span: Span | None) -> Window | None:
     return Window(issued, issued + round(span.p50_s * 1e6), issued + round(span.p90_s * 1e6), forecast.provisional)
 
 
+def _until_released(forecast: Forecast, unit: str) -> Span | None:
+    """Return until when a service is back in care: after its last release, where it has any."""
+    spans = [span for name, span in forecast.units.items() if name == unit or name.startswith(f"{unit}/")]
+    if not spans:
+        return None
+    return Span(max(span.p50_s for span in spans), max(span.p90_s for span in spans))
+
+
 def _row(
     estate: Estate,
     unit: Unit,
@@ -194,7 +202,7 @@ def _row(
         len(out),
         sum(cell.hospital.beds for cell in out),
         min((cell.since for cell in out if cell.since is not None), default=None),
-        outlook([(one, one.units.get(unit.id)) for one in forecasts]) if out else Outlook(None),
+        outlook([(one, _until_released(one, unit.id)) for one in forecasts]) if out else Outlook(None),
     )
 
 

@@ -206,6 +206,8 @@ def timeline(
     opened  keys of the lanes that are unfolded
     """
     began_at = run[0].at if run else now
+    if run and run[0].act == "stop":
+        plan = None  # it is a plan of the return
     is_over = any(line.kind == "run-ended" for line in run)
     steps = _steps(estate, plan, run, None if is_over else forecast, began_at)
     lanes = tuple(_lanes(estate, steps, by, opened))
@@ -247,7 +249,7 @@ def _steps(
     estate: Estate, plan: Plan | None, run: Sequence[Happened], forecast: Forecast | None, began_at: Instant
 ) -> list[Step]:
     planned = {
-        step.unit: (began_at + round(step.start_s * 1e6), began_at + round(step.end_s * 1e6))
+        (step.name or step.unit): (began_at + round(step.start_s * 1e6), began_at + round(step.end_s * 1e6))
         for step in (plan.steps if plan is not None else ())
     }
     critical = set(plan.critical) if plan is not None else set()

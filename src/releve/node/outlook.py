@@ -155,7 +155,7 @@ def _forecast(config: Config, recovery: Recovery, at: Instant) -> None:
 def _pages(config: Config, recovery: Recovery, at: Instant) -> None:
     register = Register(config.folder / REPORTS_FOLDER)
     finish(register)
-    report = situation_report(recovery, at, every_s=config.estate.every_s)
+    report = situation_report(recovery, at, own=config.site_id, every_s=config.estate.every_s)
     editions = register.editions()
     # The first draft is asked for by a person, here or at another hospital; after that the hour and the facts ask.
     if editions:
