@@ -96,6 +96,19 @@ def all_in(estate: Estate, state: str, at: int, since: int, evidence: Bilingual)
 @pytest.fixture
 def moments(estate: Estate) -> Moments:
     """Nothing measured, during the cut, during the restart, all back."""
+    return told_of(estate)
+
+
+@pytest.fixture(scope="module")
+def every_moment(tmp_path_factory: pytest.TempPathFactory) -> Moments:
+    """The same moments, made once for all examples of a property."""
+    path = tmp_path_factory.mktemp("estate") / "estate.toml"
+    path.write_text(CENTRE, "utf-8")
+    return told_of(load(path))
+
+
+def told_of(estate: Estate) -> Moments:
+    """Return the four moments of an estate's bad morning."""
     nodes = Care(open={"H01": True, "H02": True}, captured=Captured(3, 41, 5, 2), owed=51, accepted=0)
     losses = [Loss(unit, CUT + at * S, evidence=seen("silent")) for at, unit in enumerate(estate.units)]
     back = [Loss(one.unit, one.at, POWER if one.unit == "feed-a" else None, one.evidence) for one in losses]

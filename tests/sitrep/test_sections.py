@@ -7,11 +7,26 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from releve.estate import Bilingual, Estate
 from releve.recovery.forecast import Forecast, Span
-from releve.sitrep import Declared, Loss, Measured, SituationReport, draft, sections
+from releve.recovery.journal import Happened
+from releve.sitrep import (
+    AUDIENCES,
+    FORM,
+    Declared,
+    Loss,
+    Measured,
+    SituationReport,
+    compose,
+    draft,
+    evidence,
+    sections,
+)
 from releve.sitrep.sections import headline
+from releve.sitrep.wording import span_clocks
 
 Moments = dict[str, SituationReport]
 Told = Callable[[str, str], str]
@@ -149,3 +164,81 @@ def test_a_reading_from_after_the_report_is_left_out(estate: Estate) -> None:
 def test_a_headline_has_no_blanks_left(moment: str, moments: Moments) -> None:
     for lang in ("fr", "en"):
         assert "{" not in headline(moments[moment], lang)
+
+
+def gated(moments: Moments, *more: Happened) -> SituationReport:
+    """Return the report of the end, where a person must release the record to care at each hospital."""
+    report = moments["back"]
+    units = {**report.estate.units}
+    units["record"] = replace(units["record"], release="biologist", released_by_hospital=True)
+    return replace(report, estate=replace(report.estate, units=units), journal=(*report.journal, *more))
+
+
+def test_what_answers_and_is_not_released_is_not_called_back(moments: Moments) -> None:
+    first = Happened(CUT, "released", "record", hospital="H01", by="Dr Roux")
+    report = gated(moments, first)
+    assert report.phase == "restart"
+    text = "\n".join(line.text for section in sections(report, "en") for line in section.lines)
+    assert "Patient record: returning in 1 of 2 hospitals (Hôpital du Sud)." in text
+    assert "Answers; not yet released to care in 1 of 2 hospitals (Hôpital du Sud)." in text
+    assert "Patient record, released to care (Hôpital du Nord), decided by Dr Roux." in text
+    assert compose(report).components[0].worst == "returning"
+    whole = gated(moments, first, Happened(CUT, "released", "record", hospital="H02", by="Dr Roux"))
+    assert whole.phase == "back"
+
+
+def test_decisions_and_doubts_stand_in_the_course_of_the_restart(moments: Moments) -> None:
+    report = replace(
+        moments["restart"],
+        journal=(
+            *moments["restart"].journal,
+            Happened(CUT, "unclean", "storage"),
+            Happened(CUT, "check-failed", "storage", "2 blocks differ"),
+            Happened(CUT, "skipped", "mail", "by Anne Moreau: not needed tonight", by="Anne Moreau"),
+        ),
+    )
+    text = "\n".join(line.text for section in sections(report, "en") for line in section.lines)
+    assert "Storage, lost its power before it was stopped; its integrity is to be checked." in text
+    assert "Storage, its integrity check did not pass; nothing stands on it before a decision." in text
+    assert "Internal mail, left out, decided by Anne Moreau." in text
+
+
+@given(p50_s=st.floats(1, 10**6), more_s=st.floats(120, 10**6))
+def test_the_public_is_never_told_anything_earlier_than_the_p90(
+    p50_s: float, more_s: float, every_moment: Moments
+) -> None:
+    report = every_moment["restart"]
+    span = Span(p50_s, p50_s + more_s)
+    known = replace(report, forecast=Forecast(report.issued_at, False, (), 1.0, {"record": span}, span, span, (), 200))
+    known = replace(known, earlier=())
+    for lang in ("fr", "en"):
+        early, late = span_clocks(span, report.issued_at, "Europe/Paris", lang)
+        told = "\n".join(
+            line.text for part in sections(known, lang, "public") for line in part.lines if part.key == "out"
+        )
+        assert late in told
+        assert not re.search(rf"(avant|before) {re.escape(early)}[,.]", told) or early == late
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+@pytest.mark.parametrize("moment", SHAPES)
+def test_every_audience_reads_the_form_and_every_measured_sentence_names_its_evidence(
+    moment: str, audience: str, moments: Moments
+) -> None:
+    report = moments[moment]
+    known = evidence(report).keys()
+    for lang in ("fr", "en"):
+        parts = sections(report, lang, audience)
+        assert tuple(part.key for part in parts) == FORM[audience]
+        for part in parts:
+            for line in part.lines:
+                assert set(line.evidence) <= known
+                if part.key in ("back", "out", "cause"):
+                    assert line.evidence, line.text
+
+
+def test_the_public_reads_no_technical_order_of_losses(moments: Moments) -> None:
+    public = "\n".join(line.text for part in sections(moments["restart"], "en", "public") for line in part.lines)
+    assert "Storage" not in public
+    assert "by the model of the hosting centre" not in public
+    assert "shows or excludes a malicious act" in public

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from releve.clock import Instant
-from releve.sitrep.report import SituationReport
+from releve.sitrep.report import SituationReport, State
 from releve.sitrep.sheet import Sheet
 
 Due = Literal["", "first", "time", "change"]
@@ -16,6 +16,8 @@ ESSENTIAL_TIER_MAX = 1
 #: How far apart reports are, by how long it has lasted: often in the first hours, then as the shifts need them.
 INTERVALS_S = ((8 * 3600, 3600), (24 * 3600, 2 * 3600), (72 * 3600, 4 * 3600))
 INTERVAL_LATER_S = 8 * 3600
+
+_OUT: tuple[State, ...] = ("down", "returning")
 
 
 def next_report_at(began_at: Instant, at: Instant) -> Instant:
@@ -35,9 +37,15 @@ def due(before: Sheet | None, now: SituationReport, at: Instant) -> Due:
         return ""
     if before is None:
         return "first" if now.phase != "back" else ""
-    known = {one.id: one.worst for one in before.components}
+    known = {one.id: one for one in before.components}
     for unit in now.services():
-        if unit.tier <= ESSENTIAL_TIER_MAX and now.worst(unit) != known.get(unit.id, "unknown"):
+        if unit.tier > ESSENTIAL_TIER_MAX:
+            continue
+        one, states = known.get(unit.id), now.by_state(unit)
+        if one is None or now.worst(unit) != one.worst:
+            return "change"
+        # More hospitals without it is news at once; hospitals that get it back one after the other wait for the hour.
+        if sum(len(states.get(state, ())) for state in _OUT) > sum(one.states.get(state, 0) for state in _OUT):
             return "change"
     if before.phase != "back" and now.phase == "back":
         return "change"

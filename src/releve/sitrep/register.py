@@ -81,28 +81,24 @@ class Register:
 
     def editions(self) -> list[Edition]:
         """Return every report of the register, newest first."""
-        actions = self.actions()
-        numbers = sorted({one.number for one in actions}, reverse=True)
-        newest = max((one.number for one in actions if one.verb == "publish"), default=0)
-        return [self._fold([one for one in actions if one.number == number], newest) for number in numbers]
+        return list(self._each())
 
     def edition(self, number: int) -> Edition:
         """Return one report as it stands.
 
         raises  WrongUse  the register has none of that number
         """
-        for one in self.editions():
-            if one.sheet.number == number:
-                return one
+        for one in self._each(number):
+            return one
         raise WrongUse("sitrep.no-number", f"{self.folder} has no report {number} in its register.")
 
     def opened(self) -> Edition | None:
         """Return the draft people are working on; None where there is none."""
-        return next((one for one in self.editions() if one.status in ("drafted", "approved")), None)
+        return next((one for one in self._each() if one.status in ("drafted", "approved")), None)
 
     def in_force(self) -> Edition | None:
         """Return the last published report; None where none was."""
-        return next((one for one in self.editions() if one.status == "published"), None)
+        return next((one for one in self._each() if one.status == "published"), None)
 
     def next_number(self) -> int:
         """Return the number of the next draft: the open one's, or one that was never used."""
@@ -227,6 +223,14 @@ class Register:
                 f"Report {number} is {edition.status} and stays as it is. Draft the next one to say something new.",
             )
         return edition
+
+    def _each(self, wanted: int | None = None) -> Iterator[Edition]:
+        """Yield reports newest first, each read from the disk as it is asked for; of a number, that one alone."""
+        actions = self.actions()
+        newest = max((one.number for one in actions if one.verb == "publish"), default=0)
+        for number in sorted({one.number for one in actions}, reverse=True):
+            if wanted in (None, number):
+                yield self._fold([one for one in actions if one.number == number], newest)
 
     def _fold(self, actions: list[Action], newest: int) -> Edition:
         """Return a report from its actions. A change after an approval voids it: the seal is another one."""

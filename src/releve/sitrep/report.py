@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from releve.clock import Instant
@@ -128,8 +129,7 @@ class SituationReport:
         """Return which of four shapes the report has."""
         if not self.states:
             return "unmeasured"
-        wanted = [(unit.id, hospital) for unit in self.services() for hospital in unit.hospitals]
-        if all(pair in self.states and self.states[pair].state == "normal" for pair in wanted):
+        if all(self.state_at(unit, hospital) == "normal" for unit in self.services() for hospital in unit.hospitals):
             return "back"
         if any(line.kind in ("start-began", "up") and line.unit for line in self.journal):
             return "restart"
@@ -139,12 +139,36 @@ class SituationReport:
         """Return the services, in the order in which care wants them back."""
         return self.estate.services()
 
+    def state_at(self, unit: Unit, hospital: str) -> State:
+        """Return the state of a service at a hospital; what answers and is not released to care is still returning."""
+        measured = self.states.get((unit.id, hospital))
+        if measured is None:
+            return "unknown"
+        return "returning" if measured.state == "normal" and hospital in self.unreleased(unit) else measured.state
+
+    def unreleased(self, unit: Unit) -> frozenset[str]:
+        """Return the hospitals that wait for a person to release a service that is up; none where nobody must."""
+        return self._unreleased.get(unit.id, frozenset())
+
+    @cached_property
+    def _unreleased(self) -> dict[str, frozenset[str]]:
+        waiting: dict[str, set[str]] = {}
+        gated = {unit.id: unit for unit in self.services() if unit.release}
+        for line in self.journal:
+            if line.unit not in gated:
+                continue
+            if line.kind in ("up", "already-up"):
+                waiting[line.unit] = set(gated[line.unit].hospitals)
+            elif line.kind == "released" or (line.kind == "skipped" and line.act == "release"):
+                passed = {line.hospital} if line.hospital else set(gated[line.unit].hospitals)
+                waiting.setdefault(line.unit, set()).difference_update(passed)
+        return {unit: frozenset(hospitals) for unit, hospitals in waiting.items() if hospitals}
+
     def by_state(self, unit: Unit) -> dict[State, list[str]]:
         """Return state → hospitals for one service, worst state first; what was not measured is unknown."""
         found: dict[State, list[str]] = {}
         for hospital in unit.hospitals:
-            measured = self.states.get((unit.id, hospital))
-            found.setdefault(measured.state if measured else "unknown", []).append(hospital)
+            found.setdefault(self.state_at(unit, hospital), []).append(hospital)
         return {state: found[state] for state in STATES if state in found}
 
     def worst(self, unit: Unit) -> State:
@@ -157,7 +181,7 @@ class SituationReport:
             measured.since
             for hospital in unit.hospitals
             if (measured := self.states.get((unit.id, hospital)))
-            and measured.state == state
+            and self.state_at(unit, hospital) == state
             and measured.since is not None
         ]
         return min(found, default=None)

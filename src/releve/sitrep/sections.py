@@ -40,6 +40,24 @@ FORM = {
 #: Who reads what the probes saw, unit by unit; the others find it under the evidence.
 _DEEP = ("cell", "authorities")
 
+#: What the course of a restart tells, of all that its journal has.
+_HAPPENED = {
+    "up": "restart.up",
+    "already-up": "restart.already",
+    "failed": "restart.failed",
+    "blocked": "restart.blocked",
+    "skipped": "restart.skipped",
+    "checked": "restart.checked",
+    "check-failed": "restart.doubted",
+    "released": "restart.released",
+    "refused": "restart.refused",
+    "step-back": "restart.stepped",
+    "unclean": "restart.unclean",
+}
+
+#: Lines whose detail is what a probe saw; that of the others is a person's.
+_PROBED = ("up", "already-up", "failed", "check-failed")
+
 _PHASE_STAFF = {
     "unmeasured": ("staff.unmeasured",),
     "cut": ("staff.cut.1", "staff.cut.2"),
@@ -128,6 +146,7 @@ class _Words:
                 unmeasured.append(unit)
                 continue
             lines += [self._service(unit, state) for state in states if state != "normal"]
+            lines += self._waits(unit)
             if span := return_text(report, unit, self._lang, self._audience):
                 lines.append(Line("    " + span, evidence=self._forecast_ids()))
         if not lines and report.states:
@@ -147,6 +166,18 @@ class _Words:
             return self._words["span.unknown"]
         span = forecast.units.get(unit)
         return self._span(forecast, span) if span else self._words["span.none"]
+
+    def _waits(self, unit: Unit) -> list[Line]:
+        """Say that a service answers and waits for a person to give it back to care."""
+        waiting = self._report.unreleased(unit)
+        if not waiting:
+            return []
+        places = [one for one in unit.hospitals if one in waiting]
+        text = self._words["gate.waiting"].format(
+            count=len(places), all=len(unit.hospitals), hospitals=self._hospitals(places)
+        )
+        ids = tuple(f"journal:{place}" for place, line in enumerate(self._report.journal) if line.unit == unit.id)
+        return [Line("    " + text, evidence=ids[-1:])]
 
     def care(self) -> list[Line]:
         """What is measured about the work at the hospitals, and what is not."""
@@ -276,18 +307,21 @@ class _Words:
         report, words = self._report, self._words
         lines = []
         for place, line in enumerate(report.journal):
-            key = {"up": "restart.up", "failed": "restart.failed", "blocked": "restart.blocked"}.get(line.kind)
-            if line.kind == "already-up":
-                key = "restart.already"
+            key = _HAPPENED.get(line.kind)
             if key is None or line.unit not in self._estate.units:
                 continue
             if line.kind == "up" and self._estate.units[line.unit].start is None:
                 key = "restart.came"
             took = length_text(line.took_s) if line.took_s is not None else "–"
             when = self._clock(line.at, seconds=True)
-            text = words[key].format(when=when, unit=self._names([line.unit]), length=took)
-            is_up = line.kind in ("up", "already-up")
-            saw = evidence_text(seen("up" if is_up else "wrong", line.detail), self._lang)
+            where = self._hospitals([line.hospital]) if line.hospital in self._estate.sites else words["everywhere"]
+            text = words[key].format(
+                when=when, unit=self._names([line.unit]), length=took, by=line.by or words["nobody"], where=where
+            )
+            saw = ""
+            if line.kind in _PROBED:
+                is_up = line.kind in ("up", "already-up")
+                saw = evidence_text(seen("up" if is_up else "wrong", line.detail), self._lang)
             lines.append(Line(text, self._seen(saw), (f"journal:{place}",)))
         if not lines:
             return [Line(words["none.restart"])]

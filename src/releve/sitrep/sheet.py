@@ -146,7 +146,6 @@ def _rows(report: SituationReport) -> list[Row]:
         states: dict[str, State] = {}
         for unit in report.services():
             if site.id in unit.hospitals:
-                measured = report.states.get((unit.id, site.id))
-                states[unit.id] = measured.state if measured else "unknown"
+                states[unit.id] = report.state_at(unit, site.id)
         rows.append(Row(site.id, site.name, states))
     return rows
