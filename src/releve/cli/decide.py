@@ -54,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
         reason=options.reason,
     )
     folder.decide(decision)
-    answer = _answer(tail, decision.id)
+    with folder.held() as is_nobodys:
+        pass  # who carries a run out holds it
+    answer = None if is_nobodys else _answer(tail, decision.id)
     if answer is None:
         print("Kept. Nobody carries the run out at the moment; it will be obeyed when somebody does.")
         return 0

@@ -36,11 +36,15 @@ __all__ = ["RunResult", "StepResult", "restart", "shutdown"]
 #: Decisions are looked for this often: "within a second", with room for what the second is spent on.
 LOOK_S = 0.25
 
+#: So many units are asked at the same time whether they are still up, when a run is resumed.
+LOOKS_MAX = 100
+
 #: A step that takes this many times its P90 has left the plan.
 OVERRUN_TIMES = 1.5
 
-#: Tries of the search when the rest is planned again: the run waits for it.
-REPLAN_TRIES = 20
+#: How long the search goes on when the rest is planned again: the run, and every decision, waits for it. A small
+#: estate is planned by tries, so that the same journal gives the same order.
+REPLAN_SMALL, REPLAN_TRIES, REPLAN_CPU_S = 300, 20, 0.2
 
 #: Failures that come together are one reason to plan again.
 REPLAN_S_MIN = 2.0
@@ -135,7 +139,7 @@ class _Run:
         )
         self._desk = Desk(self)
         self._number = self.problem.number()
-        self._priority = self._planned(None)
+        self._priority = self._planned(again=False)
         self._dispatch = Dispatch(self.problem, self._priority)
 
     async def all(self, *, waits: bool) -> RunResult:
@@ -183,7 +187,13 @@ class _Run:
             return []
         up = [name for name, one in self.past.ended.items() if one.state in ("up", "already-up")]
         units = [self.estate.units[name] for name in up if name in self.estate.units]
-        well = await asyncio.gather(*(self._steps.look_again(unit) for unit in units))
+        gate = asyncio.Semaphore(LOOKS_MAX)
+
+        async def look(unit: Unit) -> bool:
+            async with gate:
+                return await self._steps.look_again(unit)
+
+        well = await asyncio.gather(*map(look, units))
         return [unit.id for unit, ok in zip(units, well, strict=True) if not ok]
 
     # Dispatch and the tasks that run.
@@ -321,7 +331,7 @@ class _Run:
 
     # The plan of what is left.
 
-    def _planned(self, tries: int | None) -> list[float]:
+    def _planned(self, *, again: bool) -> list[float]:
         """Return the rank of each task in the best order found for what is left."""
         durations = self.problem.believed_s()
         for number, task in enumerate(self.problem.tasks):
@@ -330,8 +340,11 @@ class _Run:
             elif number in self._began:
                 gone_s = self._loop.time() - self._began[number]
                 durations[number] = max(durations[number] - gone_s, durations[number] * 0.1)
-        starts, ends = search(self.problem, durations, Random(1), tries)  # noqa: S311 - a search, not a secret
-        self._expected_s = max(ends, default=0.0)
+        rng = Random(1)  # noqa: S311 - a search, not a secret
+        is_small = self.problem.size < REPLAN_SMALL
+        tries = REPLAN_TRIES if again and is_small else None
+        cpu_s = REPLAN_CPU_S if again and not is_small else None
+        starts, ends = search(self.problem, durations, rng, tries, cpu_s=cpu_s)
         order = sorted(range(self.problem.size), key=lambda number: (starts[number], ends[number]))
         ranks = [0.0] * self.problem.size
         for rank, number in enumerate(order):
@@ -346,7 +359,7 @@ class _Run:
         left = sum(1 for number, task in enumerate(self.problem.tasks) if self._can_still_come(number, task))
         if not left:
             return
-        self._priority = self._planned(REPLAN_TRIES)
+        self._priority = self._planned(again=True)
         self.tell("replanned", detail=f"{why}; {left} steps are left")
         self._rebuild()
 

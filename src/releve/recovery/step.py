@@ -179,21 +179,23 @@ class Steps:
         """Run a command, as often as the unit may be tried, until the probe says what is wanted."""
         want_up = act == "start"
         attempt = self.past.tries.get(unit.id, 0)
+        fruitless = 0
         launched: Launched | None = None
         detail = ""
         begun = self.past.begun.get(unit.id)
         while begun is not None or attempt < unit.tries:
             if begun is not None:
                 ok, detail, launched = await self._resumed_try(unit, command, begun, want_up=want_up)
-                begun = None
+                begun, fruitless = None, 1
             else:
                 attempt += 1
                 self._end_left_over(unit, command)
                 self.tell(f"{act}-began", unit.id, f"try {attempt} of {unit.tries}")  # type: ignore[arg-type] # a Kind
-                launched = await self.carry_out(Order(unit.id, act, command, attempt, self._noting(unit.id, "")))
+                launched = await self.carry_out(Order(unit.id, act, command, 1 + fruitless, self._noting(unit.id, "")))
                 ok, detail = launched.ok, launched.detail
                 if ok:
                     ok, detail = await self._until(unit, launched, want_up=want_up)
+                    fruitless += not ok
             if ok:
                 self.tell("up" if want_up else "down", unit.id, detail, began=began)
                 return True

@@ -18,7 +18,8 @@ class Order:
     """One try of one step.
 
     act      "start", "stop" or "check"
-    attempt  1 first; a driver may do more at a later one
+    attempt  1, and one more for each time it was carried out well and the unit did not come up: a driver may do more
+             then
     began    told which process carries it out, as soon as there is one on this machine
     """
 

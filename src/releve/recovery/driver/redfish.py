@@ -8,6 +8,7 @@ Source: DMTF DSP0266 (Redfish), DSP0268 ComputerSystem: PowerState, Actions.#Com
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,12 @@ _ENDS_IN = {
     "PushPowerButton": "",
     "Nmi": "",
 }
+
+#: Resets that begin and end in On: the On of before must not be taken for the one of after.
+_GOES_THROUGH_OFF = ("GracefulRestart", "ForceRestart", "PowerCycle")
+
+#: A controller that has not shown Off within this does not show it during a restart at all.
+LEAVES_S_MAX = 20.0
 
 #: What a cold boot is made of, the coldest first: power taken away, then the controllers' own words for it.
 _COLD = (("ForceOff", "On"), ("PowerCycle",), ("ForceRestart",))
@@ -122,10 +129,23 @@ async def _reset(client: httpx.AsyncClient, command: Command, *, cold: bool) -> 
         answer = await client.post(target, json={"ResetType": reset})
         if answer.status_code not in (200, 202, 204):
             raise _Answered(f"the controller {host} answered {answer.status_code} to {reset}; its power is {power}")
+        if reset in _GOES_THROUGH_OFF:
+            await _power_leaves(client, command.address, _ON)
         if until := _ENDS_IN.get(reset, ""):
             await _power_is(client, command.address, until)
     done = "cold boot: " if resets != (wanted,) else ""
     return Launched(True, f"{done}{' and '.join(resets)} done at {host}")
+
+
+async def _power_leaves(client: httpx.AsyncClient, address: str, before: str) -> None:
+    """Ask until the power is another one, as long as it may take to show."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEAVES_S_MAX):
+            while True:
+                power, _, _ = await _system(client, address)
+                if power != before:
+                    return
+                await asyncio.sleep(LOOK_S)
 
 
 async def _power_is(client: httpx.AsyncClient, address: str, wanted: str) -> None:
