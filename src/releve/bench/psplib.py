@@ -1,6 +1,6 @@
 """PSPLIB in Patterson format: the instances by which the field measures schedulers, as Problems.
 
-    activities and resources · capacities · per activity: duration, use of each resource, number of successors, successors
+    activities, resources · capacities · per activity: duration, use of each resource, number of successors, successors
 
 Numbers stand anywhere, separated by blanks; the first and last activities are dummies. They are not part of this
 project: a folder of instances with `best_known.json` is named to the bench, which skips them otherwise.

@@ -1,42 +1,35 @@
 """The forecast: until when, as a range that learns from the durations of the day.
 
-The live dispatch is simulated many times from where the restart stands: what is done stays done, what runs has already
-taken its time, the rest is drawn anew. A factor common to the whole day (everything is slow today) is learned: finished
-steps say how long they took, running ones that they are not done yet; leaving those out would promise too much.
+The live dispatch is simulated many times from where the restart stands (`imagined`): what is done stays done, what runs
+has already taken its time, the rest is drawn anew; a start may fail and be repaired. A factor common to the whole day
+(everything is slow today) is learned: finished steps say how long they took, running ones that they are not done yet;
+leaving those out would promise too much.
 A plan's end is no forecast: simulated restarts exceed it nineteen times in twenty (recovery facts, sections 0 and 4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from heapq import heappop, heappush
-from math import ceil, exp, log, sqrt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from math import exp
 from random import Random
-from statistics import NormalDist
+from typing import Any
 
 from releve.clock import Instant
-from releve.estate import REPAIR_TIMES, Duration, Estate
-from releve.recovery.dispatch import Dispatch
+from releve.estate import Estate
 from releve.recovery.journal import Happened
 from releve.recovery.plan import make_plan
-from releve.recovery.problem import UNKNOWN, Problem, restart_problem
+from releve.recovery.problem import Problem, Task, restart_problem
 
 RUNS = 200
 
-#: Values of the day's factor that are weighed, three spreads to either side (recovery facts: 60 to 80 are enough).
-GRID = 64
-
-#: A step that failed and was repaired says little about the day: so much weight goes to "anything may have happened".
-ODD_SHARE, ODD_SPREAD = 0.03, 2.0
-
-#: A belief without any spread would let one step decide about the whole day.
-SPREAD_MIN = 0.05
+#: Before anything was measured the day may differ so much more than its spread says: of restarts whose durations are
+#: all 1.8 times the belief, the first P90 otherwise holds 59 times in 100 (recovery facts, section 4).
+FIRST_SPREAD = 1.3
 
 #: Nobody waits for what is essential beyond this tier.
 ESSENTIAL_TIER_MAX = 1
-
-_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +42,24 @@ class Span:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a restart stands.
+    """Where a restart stands, by names of tasks (`problem`): units, and their checks and releases.
 
-    done      unit → how long its start took; None: it was up already, or came by itself, and teaches nothing
-    running   unit → how long its start has been running
+    done      name → how long it took; None: it was up already, was skipped or came by itself, and teaches nothing
+    running   name → how long it has been running
     waited    units that come by themselves and are not here yet (power)
     lost      failed or blocked: a person must act, and no range can be given
+    unclean   units that went down without a clean stop
     """
 
     done: dict[str, float | None]
     running: dict[str, float]
     waited: tuple[str, ...]
     lost: tuple[str, ...]
+    unclean: tuple[str, ...] = ()
 
     @property
     def measured(self) -> int:
-        """Number of starts whose duration is known."""
+        """Number of steps whose duration is known."""
         return sum(took is not None for took in self.done.values())
 
 
@@ -72,13 +67,15 @@ class Progress:
 class Forecast:
     """What is expected, as of one moment. It is kept when it is replaced: a slip is shown with the old value.
 
-    provisional  nothing has been measured today: these are beliefs alone
+    provisional  nothing has been measured today: these are beliefs alone, and their range is wider for it
     after        units without whose return the clock does not run (power); every span counts from their return
     factor       how much slower than believed the day is, P50: 1.0 as believed, 2.0 twice as slow
-    units        unit → span, for what is not back yet
+    units        unit → span until it is back, released to care where that is asked for; only what is not back yet
     essential    until the last service of tier 0 and 1; None: all are back, or one of them is lost
     last         until the very last
     unknown      units for which nothing can be said until a person acts
+    hospitals    hospital → span until all its services are back; none where one of them is lost
+    at_hospital  unit → hospital → span, for what every hospital gets by itself
     """
 
     issued_at: Instant
@@ -90,33 +87,17 @@ class Forecast:
     last: Span | None
     unknown: tuple[str, ...]
     runs: int
+    hospitals: dict[str, Span] = field(default_factory=dict)
+    at_hospital: dict[str, dict[str, Span]] = field(default_factory=dict)
 
 
 def progress_of(estate: Estate, journal: Iterable[Happened], at: Instant) -> Progress:
     """Return where a restart stands, read from its journal."""
-    done: dict[str, float | None] = {}
-    running: dict[str, Instant] = {}
-    lost: dict[str, None] = {}
+    standing = _Reading(estate)
     for line in journal:
-        if line.at > at or not line.unit:
-            continue
-        if line.kind == "start-began":
-            running.setdefault(line.unit, line.at)
-            lost.pop(line.unit, None)
-        elif line.kind in ("up", "already-up"):
-            running.pop(line.unit, None)
-            is_start = line.kind == "up" and estate.units[line.unit].start is not None
-            done[line.unit] = line.took_s if is_start else None
-        elif line.kind in ("failed", "blocked"):
-            running.pop(line.unit, None)
-            lost[line.unit] = None
-    waited = tuple(
-        unit.id
-        for unit in estate.units.values()
-        if unit.start is None and unit.probe is not None and unit.id not in done and unit.id not in lost
-    )
-    elapsed = {unit: max((at - since) / 1e6, 0.0) for unit, since in running.items()}
-    return Progress(done, elapsed, waited, tuple(lost))
+        if line.at <= at and line.unit in estate.units:
+            standing.take(line)
+    return standing.progress(at)
 
 
 def forecast(
@@ -132,146 +113,188 @@ def forecast(
 
     priority  of the live run (plan.priority); made anew when not given
     """
-    problem = restart_problem(estate)
-    ranks = priority or make_plan(estate).priority
-    order = [ranks[name] for name in problem.names]
-    beliefs = [unit.duration or (UNKNOWN if unit.start else None) for unit in estate.units.values()]
-    grid, weights = learn(estate, progress)
-    open_tasks = [
-        task for task, name in enumerate(problem.names) if name not in progress.done and name not in progress.lost
-    ]
-    ends: list[list[float]] = [[] for _ in problem.names]
-    lost: set[int] = set()
-    for _ in range(runs):
-        factor = rng.choices(grid, weights)[0]
-        draw = _Draw(estate, beliefs, factor, rng)
-        lost |= _play(problem, order, progress, draw, ends)
-    known = [task for task in open_tasks if task not in lost]
-    essential = [task for task in open_tasks if estate.units[problem.names[task]].tier <= ESSENTIAL_TIER_MAX]
+    imagined: Any = import_module("releve.recovery.imagined")  # arrays: not before somebody asks
+    problem = restart_problem(estate, unclean=progress.unclean, at=at)
+    ranks = make_plan(estate, unclean=progress.unclean, at=at).priority if priority is None else priority
+    order = [ranks.get(task.name, ranks.get(task.unit, 0.0)) for task in problem.tasks]
+    standing = _standing(imagined, problem, progress)
+    spread = estate.belief.day_spread * (1.0 if progress.measured else FIRST_SPREAD)
+    factor = imagined.learn_factor(problem, standing, spread)
+    ends, lost = imagined.imagine(problem, order, estate.belief, factor, standing, rng, runs)
+    done = set(standing.done)
+    spans = _Spans(ends, [task not in done for task in range(problem.size)], set(lost))
+    of_unit: dict[str, list[int]] = {}
+    for number, task in enumerate(problem.tasks):
+        of_unit.setdefault(task.unit, []).append(number)
+    essential = [task for unit, tasks in of_unit.items() if _is_essential(estate, unit) for task in tasks]
     return Forecast(
         issued_at=at,
         provisional=not progress.measured,
         after=tuple(one for one in progress.waited if estate.units[one].duration is None),
-        factor=exp(_median(grid, weights)),
-        units={problem.names[task]: _span(ends[task]) for task in known},
-        essential=_latest(ends, essential, lost),
-        last=_latest(ends, open_tasks, lost),
-        unknown=tuple(problem.names[task] for task in range(problem.size) if task in lost),
+        factor=exp(_median(*factor)),
+        units={unit: span for unit, tasks in of_unit.items() if (span := spans.until(tasks)) is not None},
+        essential=spans.until(essential),
+        last=spans.until(range(problem.size)),
+        unknown=tuple(unit for unit, tasks in of_unit.items() if any(task in spans.lost for task in tasks)),
         runs=runs,
+        hospitals=_by_hospital(estate, problem, of_unit, spans),
+        at_hospital=_at_hospital(problem, spans),
     )
 
 
 def learn(estate: Estate, progress: Progress) -> tuple[list[float], list[float]]:
     """Return values of the logarithm of the day's factor, and how likely each is by now."""
-    spread = estate.belief.day_spread
-    grid = [spread * (-3 + 6 * step / (GRID - 1)) for step in range(GRID)]
-    logs = [-0.5 * (value / spread) ** 2 for value in grid]
-    for name, took_s in progress.done.items():
-        belief = estate.units[name].duration
-        if took_s and belief is not None:
-            _weigh_finished(grid, logs, belief, log(took_s))
-    for name, elapsed_s in progress.running.items():
-        belief = estate.units[name].duration
-        if elapsed_s > 0 and belief is not None:
-            _weigh_running(grid, logs, belief, log(elapsed_s))
-    highest = max(logs)
-    return grid, [exp(value - highest) for value in logs]
+    imagined: Any = import_module("releve.recovery.imagined")
+    problem = restart_problem(estate, unclean=progress.unclean)
+    grid, weights = imagined.learn_factor(problem, _standing(imagined, problem, progress), estate.belief.day_spread)
+    return grid.tolist(), weights.tolist()
 
 
-def _weigh_finished(grid: Sequence[float], logs: list[float], belief: Duration, took: float) -> None:
-    sigma = max(belief.sigma, SPREAD_MIN)
-    odd = sqrt(sigma**2 + ODD_SPREAD**2)
-    for index, factor in enumerate(grid):
-        off = took - belief.mu - factor
-        usual = exp(-0.5 * (off / sigma) ** 2) / sigma
-        logs[index] += log((1 - ODD_SHARE) * usual + ODD_SHARE * exp(-0.5 * (off / odd) ** 2) / odd)
+class _Reading:
+    """The journal of a restart, taken line by line."""
+
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+        self._done: dict[str, float | None] = {}
+        self._running: dict[str, Instant] = {}
+        self._lost: dict[str, None] = {}
+        self._unclean: dict[str, None] = {}
+
+    def take(self, line: Happened) -> None:
+        """Take one line about a unit."""
+        unit = line.unit
+        match line.kind:
+            case "start-began":
+                self._began(unit, line.at)
+            case "up":
+                self._ended(unit, line.took_s if self._estate.units[unit].start is not None else None)
+            case "already-up" | "skipped":
+                self._ended(unit, None)
+            case "failed" | "blocked":
+                self._gone(unit)
+            case "check-began":
+                self._began(f"{unit}/check", line.at)
+            case "checked":
+                self._ended(f"{unit}/check", line.took_s)
+            case "check-failed":
+                self._gone(f"{unit}/check")
+            case "asked" if line.act == "release":
+                self._each_release(line, lambda name: self._began(name, line.at))
+            case "released":
+                self._each_release(line, lambda name: self._ended(name, line.took_s))
+            case "refused":
+                self._each_release(line, self._gone)
+            case "unclean":
+                self._unclean[unit] = None
+            case "down" | "stop-began" | "step-back":
+                for names in (self._done, self._running, self._lost):
+                    for name in [name for name in names if name == unit or name.startswith(f"{unit}/")]:
+                        del names[name]  # type: ignore[attr-defined] # each of the three is a dict
+
+    def progress(self, at: Instant) -> Progress:
+        """Return where it stands after the lines so far."""
+        waited = tuple(
+            unit.id
+            for unit in self._estate.units.values()
+            if unit.start is None and unit.probe is not None and unit.id not in self._done and unit.id not in self._lost
+        )
+        elapsed = {name: max((at - since) / 1e6, 0.0) for name, since in self._running.items()}
+        return Progress(self._done, elapsed, waited, tuple(self._lost), tuple(self._unclean))
+
+    def _began(self, name: str, at: Instant) -> None:
+        self._running.setdefault(name, at)
+        self._lost.pop(name, None)
+
+    def _ended(self, name: str, took_s: float | None) -> None:
+        self._running.pop(name, None)
+        self._lost.pop(name, None)
+        self._done[name] = took_s
+
+    def _gone(self, name: str) -> None:
+        self._running.pop(name, None)
+        self._lost[name] = None
+
+    def _each_release(self, line: Happened, note: Callable[[str], None]) -> None:
+        """Note something about the release of a unit, of one hospital or, where each is asked, of all of them."""
+        unit = self._estate.units[line.unit]
+        name = f"{unit.id}/release"
+        if line.hospital:
+            note(f"{name}/{line.hospital}")
+        elif unit.released_by_hospital:
+            for hospital in unit.hospitals:
+                note(f"{name}/{hospital}")
+        else:
+            note(name)
 
 
-def _weigh_running(grid: Sequence[float], logs: list[float], belief: Duration, elapsed: float) -> None:
-    sigma = max(belief.sigma, SPREAD_MIN)
-    for index, factor in enumerate(grid):
-        longer = 1 - _NORMAL.cdf((elapsed - belief.mu - factor) / sigma)
-        logs[index] += log((1 - ODD_SHARE) * longer + ODD_SHARE)
+class _Spans:
+    """Spans out of imagined days."""
+
+    def __init__(self, ends: Any, is_open: Sequence[bool], lost: set[int]) -> None:
+        self._ends = ends
+        self._is_open = is_open
+        self.lost = lost
+
+    def until(self, tasks: Iterable[int]) -> Span | None:
+        """Return the span of the last of some tasks, None when all are done or one of them may never come."""
+        open_tasks = [task for task in tasks if self._is_open[task]]
+        if not open_tasks or any(task in self.lost for task in open_tasks):
+            return None
+        latest = self._ends[:, open_tasks].max(axis=1)
+        latest.sort()
+        days = len(latest)
+        return Span(*(float(latest[max(-(-share * days // 100) - 1, 0)]) for share in (50, 90)))
 
 
-class _Draw:
-    """Durations of one imagined day."""
-
-    __slots__ = ("_belief", "_beliefs", "_factor", "_rng")
-
-    def __init__(self, estate: Estate, beliefs: Sequence[Duration | None], factor: float, rng: Random) -> None:
-        self._belief = estate.belief
-        self._beliefs = beliefs
-        self._factor = factor
-        self._rng = rng
-
-    def whole_s(self, task: int) -> float:
-        """Return how long a start takes, a repair included where it fails."""
-        belief = self._beliefs[task]
-        if belief is None:
-            return 0.0
-        length = exp(belief.mu + self._factor + belief.sigma * self._rng.gauss(0.0, 1.0))
-        if self._rng.random() < self._belief.failure_share:
-            length += self._repair_s(belief)
-        return length
-
-    def rest_s(self, task: int, elapsed_s: float) -> float:
-        """Return how much longer a start takes that has been running for a while."""
-        belief = self._beliefs[task]
-        if belief is None or elapsed_s <= 0:
-            return self.whole_s(task)
-        sigma = max(belief.sigma, SPREAD_MIN)
-        below = _NORMAL.cdf((log(elapsed_s) - belief.mu - self._factor) / sigma)
-        failing = self._belief.failure_share
-        # The longer it runs, the likelier it is that it has failed and is being repaired.
-        if self._rng.random() * (failing + (1 - failing) * (1 - below)) < failing:
-            return self._repair_s(belief)
-        point = below + (1 - below) * self._rng.random()
-        if point >= 1 - 1e-9:
-            return elapsed_s * 0.25 * self._rng.random()
-        return max(exp(belief.mu + self._factor + sigma * _NORMAL.inv_cdf(max(point, 1e-12))) - elapsed_s, 0.0)
-
-    def _repair_s(self, belief: Duration) -> float:
-        return self._rng.expovariate(1 / (self._belief.repair_s or REPAIR_TIMES * belief.p50_s))
-
-
-def _play(
-    problem: Problem, order: Sequence[float], progress: Progress, draw: _Draw, ends: list[list[float]]
-) -> set[int]:
-    """Play one imagined rest of the restart into `ends`, and return what can never come back in it."""
+def _standing(imagined: Any, problem: Problem, progress: Progress) -> Any:
+    """Return where a restart stands in numbers of tasks; names that the problem does not know are past."""
     number = problem.number()
-    dispatch = Dispatch(problem, order)
-    running = [number[name] for name in progress.running]
-    lost = [number[name] for name in progress.lost]
-    dispatch.resume([number[name] for name in progress.done], running, lost)
-    coming: list[tuple[float, int]] = []
-    for name, elapsed_s in progress.running.items():
-        heappush(coming, (draw.rest_s(number[name], elapsed_s), number[name]))
-    now = 0.0
-    while True:
-        for task in dispatch.start():
-            heappush(coming, (now + draw.whole_s(task), task))
-        if not coming:
-            break
-        now, task = heappop(coming)
-        dispatch.finish(task)
-        ends[task].append(now)
-    return {*lost, *(task for task in range(problem.size) if dispatch.is_blocked(task))}
+    done = [number[name] for name in progress.done if name in number]
+    ended = set(done)
+    running = {number[name]: seconds for name, seconds in progress.running.items() if name in number}
+    return imagined.Standing(
+        done=done,
+        took={
+            number[name]: took_s
+            for name, took_s in progress.done.items()
+            if name in number and took_s and number[name] not in problem.assumed
+        },
+        running={task: seconds for task, seconds in running.items() if task not in ended},
+        lost=[number[name] for name in progress.lost if name in number and number[name] not in ended],
+    )
 
 
-def _span(values: Sequence[float]) -> Span:
-    return Span(_quantile(values, 0.5), _quantile(values, 0.9))
+def _by_hospital(estate: Estate, problem: Problem, of_unit: dict[str, list[int]], spans: _Spans) -> dict[str, Span]:
+    """Return until when every service of a hospital is back there; what is released elsewhere is not waited for."""
+    found = {}
+    services = [(unit, of_unit[unit.id]) for unit in estate.services()]
+    for hospital in estate.hospitals():
+        tasks = [
+            task
+            for unit, numbers in services
+            if hospital.id in unit.hospitals
+            for task in numbers
+            if problem.tasks[task].hospital in ("", hospital.id)
+        ]
+        if (span := spans.until(tasks)) is not None:
+            found[hospital.id] = span
+    return found
 
 
-def _latest(ends: Sequence[Sequence[float]], tasks: Sequence[int], lost: set[int]) -> Span | None:
-    """Return the span of the latest of some tasks, None when there are none or one of them may never come."""
-    if not tasks or any(task in lost for task in tasks):
-        return None
-    return _span([max(together) for together in zip(*(ends[task] for task in tasks), strict=True)])
+def _at_hospital(problem: Problem, spans: _Spans) -> dict[str, dict[str, Span]]:
+    found: dict[str, dict[str, Span]] = {}
+    for number, task in enumerate(problem.tasks):
+        if _is_for_one(task) and (span := spans.until((number,))) is not None:
+            found.setdefault(task.unit, {})[task.hospital] = span
+    return found
 
 
-def _quantile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[max(ceil(share * len(values)) - 1, 0)]
+def _is_for_one(task: Task) -> bool:
+    return task.act == "release" and task.hospital != ""
+
+
+def _is_essential(estate: Estate, unit: str) -> bool:
+    return estate.units[unit].tier <= ESSENTIAL_TIER_MAX
 
 
 def _median(grid: Sequence[float], weights: Sequence[float]) -> float:
@@ -279,5 +302,5 @@ def _median(grid: Sequence[float], weights: Sequence[float]) -> float:
     for value, weight in zip(grid, weights, strict=True):
         so_far += weight
         if so_far >= half:
-            return value
-    return grid[-1]
+            return float(value)
+    return float(grid[-1])

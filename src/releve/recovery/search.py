@@ -185,7 +185,7 @@ class _Search:
 
     def _take(self, starts: Any, ends: Any) -> None:
         score = self._value(ends)
-        # As good is taken too where only the makespan counts: most neighbours are as long, and standing still finds none.
+        # As good counts too where only the makespan does: most neighbours are as long, and standing still finds none.
         if score < self._score or (self._objective == "makespan" and score == self._score):
             self._best, self._score = (starts.copy(), ends.copy()), score
 
