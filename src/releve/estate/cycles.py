@@ -132,7 +132,8 @@ def demanded_breaks(units: Mapping[str, Unit], breaks: Iterable[BreakPoint] = ()
     declared = list(breaks)
     demands: list[Demand] = []
     while (walk := name_a_cycle(units, declared)) is not None:
-        candidates = [(one, other) for one, other in pairwise(walk) if other in units[one].hard()]
+        first = first_needs(units, declared)
+        candidates = [(one, other) for one, other in pairwise(walk) if other in first[one]]
         if not candidates:
             demands.append(Demand(tuple(walk), "", ""))
             break

@@ -40,7 +40,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DAY_S = 86_400
 _SITE_KINDS = ("hospital", "hosting")
-_UNIT_KEYS = (
+#: What may be written of a unit.
+UNIT_KEYS = (
     "id",
     "name",
     "site",
@@ -138,7 +139,7 @@ def parse_capacity(table: Table) -> Capacity:
 
 def parse_unit(table: Table, kind: str, known: Known) -> Unit:
     """Return a unit; what it demands of a capacity is not compared with the amount here."""
-    table.only(*_UNIT_KEYS)
+    table.only(*UNIT_KEYS)
     identity = _id(table)
     start = _command(table, "start", known)
     duration = parse_duration(table, "duration")

@@ -10,13 +10,14 @@ something that nobody wrote down. Finding nothing means that the file holds none
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from releve.estate.cycles import demanded_breaks, first_needs
 from releve.estate.file import amount_max
+from releve.estate.french import set_spaces
 from releve.estate.impact import impact, takes_down
 from releve.estate.model import FEED, SERVICE, UPS, Command, Estate, Unit
 
@@ -83,6 +84,7 @@ def findings(estate: Estate) -> list[Finding]:
         *_rooms(estate, causes),
         *_gaps(estate),
     ]
+    found = [replace(one, fr=set_spaces(one.fr)) for one in found]
     return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), -one.weight))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from releve.estate.french import set_spaces
 from releve.estate.impact import Impact
 from releve.estate.model import Estate
 
@@ -82,7 +83,8 @@ def impact_text(estate: Estate, fallen: Impact, lang: str) -> str:
             lines += ["", f"{words[head]} ({len(rows)})", *(f"  {row}" for row in rows[:SHOWN_MAX])]
         if len(rows) > SHOWN_MAX:
             lines.append("  " + words["more"].format(count=len(rows) - SHOWN_MAX))
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    return set_spaces(text) if lang == "fr" else text
 
 
 def impact_json(estate: Estate, fallen: Impact) -> dict[str, Any]:
