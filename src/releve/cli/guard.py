@@ -20,11 +20,14 @@ from releve.recovery.folder import RecoveryFolder
 from releve.recovery.journal import Happened
 from releve.recovery.power.ask import ask_ups
 from releve.recovery.power.budget import StopBudget, sources
-from releve.recovery.power.guard import Guard, foresee
+from releve.recovery.power.guard import PAUSE_S_LINE, Guard, foresee
 from releve.recovery.power.orderly import OrderlyStop, restart_in
 from releve.recovery.power.reading import UpsReading
 
 _LOCK = "guard.lock"
+
+#: A look more seldom than this would see a cut when a small battery is half empty.
+_EVERY_S_MAX = 30.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, metavar="DIR", help="the recovery folder: journal, decisions, memory")
     parser.add_argument(
         "--check", action="store_true", help="say what a cut now would mean, and end: 1 if time is short"
+    )
+    parser.add_argument(
+        "--every", type=float, default=PAUSE_S_LINE, metavar="S", help="seconds between two looks on line power (5)"
     )
     parser.add_argument("--restart", action="store_true", help="restart by itself when power has been steady")
 
@@ -48,12 +54,16 @@ def run(options: argparse.Namespace) -> int:
         return 0 if asyncio.run(_check(estate)) else 1
     if options.folder is None:
         raise WrongUse("guard.folder", "releve guard needs --folder DIR, the recovery folder; nothing is watched.")
+    if not 0 < options.every <= _EVERY_S_MAX:
+        raise WrongUse(
+            "guard.every", f"--every must be more than 0 and at most {_EVERY_S_MAX:g} s; found {options.every:g}."
+        )
     folder = RecoveryFolder(options.folder)
     with _alone(options.folder):
-        return asyncio.run(_watch(estate, folder, restarts=options.restart))
+        return asyncio.run(_watch(estate, folder, options))
 
 
-async def _watch(estate: Estate, folder: RecoveryFolder, *, restarts: bool) -> int:
+async def _watch(estate: Estate, folder: RecoveryFolder, options: argparse.Namespace) -> int:
     def show(line: Happened) -> None:
         clock = to_datetime(line.at).astimezone(ZoneInfo(estate.zone)).strftime("%H:%M:%S")
         print(f"{clock} {line.kind:14} {line.unit:20} {line.detail}", flush=True)
@@ -65,7 +75,8 @@ async def _watch(estate: Estate, folder: RecoveryFolder, *, restarts: bool) -> i
 
         await restart_in(estate, folder, keep)
 
-    guard = Guard(estate, folder, OrderlyStop(folder), show, restart=begin_restart if restarts else None)
+    restart = begin_restart if options.restart else None
+    guard = Guard(estate, folder, OrderlyStop(folder), show, restart=restart, every_s=options.every)
     await _check(estate)
     watch = asyncio.ensure_future(guard.run())
     loop = asyncio.get_running_loop()

@@ -57,6 +57,7 @@ class Guard:
     restart   called once power is steady after a stop; None: a person does it
     now       microseconds since 1970
     pause     waits so many seconds
+    every_s   between two rounds of questions while all is calm; on battery PAUSE_S_BATTERY at most
     """
 
     estate: Estate
@@ -68,6 +69,7 @@ class Guard:
     restart: Callable[[], Awaitable[None]] | None = None
     now: Callable[[], Instant] = wall_us
     pause: Pause = asyncio.sleep
+    every_s: float = PAUSE_S_LINE
     vigil: Vigil = field(init=False)
     _stopping: asyncio.Task[None] | None = field(init=False, default=None)
     _restarting: asyncio.Task[None] | None = field(init=False, default=None)
@@ -91,7 +93,7 @@ class Guard:
             while True:
                 await self.round()
                 is_calm = not self.vigil.is_cut and self._stopping is None
-                await self.pause(PAUSE_S_LINE if is_calm else PAUSE_S_BATTERY)
+                await self.pause(self.every_s if is_calm else min(self.every_s, PAUSE_S_BATTERY))
         finally:
             for task in (self._stopping, self._restarting):
                 if task is not None:
