@@ -14,7 +14,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -159,15 +159,32 @@ def _read_ini(path: Path, text: str, inventory: _Inventory) -> None:
             if key.strip() in _READ:
                 inventory.group_variables.setdefault(group, {})[key.strip()] = value.strip().strip("'\"")
         else:
-            variables = dict(word.split("=", 1) for word in words[1:] if "=" in word)
-            if words[0].endswith(":") or "=" in words[0]:
-                raise WrongUse(
-                    "import.ansible",
-                    f"{path}, line {number}: {words[0]!r} is no host of an INI inventory; for YAML, give what "
-                    "`ansible-inventory -i FILE --list` prints.",
-                )
-            for host in _expanded(path, number, words[0]):
-                inventory.add(host, group, {key: variables[key] for key in _READ if key in variables})
+            _read_host(path, number, words, group, inventory)
+
+
+def _read_host(path: Path, number: int, words: list[str], group: str, inventory: _Inventory) -> None:
+    """Read a line such as db[01:03].example:2222 ansible_user=ops."""
+    with_port = re.fullmatch(r"((?:[^:\[\]]|\[[^\]]*\])+):([0-9]+)", words[0])
+    name = with_port[1] if with_port else words[0]
+    variables = {"ansible_port": with_port[2]} if with_port else {}
+    for word in words[1:]:
+        key, equals, value = word.partition("=")
+        if not equals:
+            _refuse_line(path, number, word)
+        if key in _READ:
+            variables[key] = value
+    for host in _expanded(path, number, name):
+        if not re.fullmatch(r"[\w.@+:-]+", host) or host.endswith(":"):
+            _refuse_line(path, number, host)
+        inventory.add(host, group, variables)
+
+
+def _refuse_line(path: Path, number: int, word: str) -> NoReturn:
+    raise WrongUse(
+        "import.ansible",
+        f"{path}, line {number}: {word!r} stands in no INI inventory; for YAML, give what `ansible-inventory -i FILE "
+        "--list` prints.",
+    )
 
 
 def _expanded(path: Path, number: int, pattern: str) -> Iterator[str]:
