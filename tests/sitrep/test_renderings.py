@@ -88,6 +88,16 @@ def test_a_hospital_reads_its_own_line(moments: Moments) -> None:
     assert "Hôpital du Nord — down: Patient record; working: Internal mail." in text
 
 
+def test_each_hospital_reads_until_when_it_lacks_something(moments: Moments) -> None:
+    text = render_text(edition_of(moments["restart"]), "en")
+    found = re.search(r"Hôpital du Nord — .*All back before \(P90\): (\d\d:\d\d)\.", " ".join(text.split()))
+    assert found is not None
+    assert found[1] > "14:18"
+    assert found[1] in render_html(edition_of(moments["restart"]), "en", "public")
+    assert "after the return of power" in " ".join(render_text(edition_of(moments["cut"]), "en").split())
+    assert "All back before" not in render_text(edition_of(moments["back"]), "en")
+
+
 def _luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]

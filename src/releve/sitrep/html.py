@@ -26,8 +26,10 @@ def render_html(edition: Edition, lang: str, audience: str = "cell", *, other: s
     other  address of the same report in the other language
     index  address of the list of all reports
     """
+    paper = lay_out(edition, audience, lang)
     return PAGES.get_template("report.html.j2").render(
-        paper=lay_out(edition, audience, lang),
+        paper=paper,
+        has_until=any(row.until for row in paper.hospitals),
         words=WORDS[lang],
         signs=SIGNS,
         states=STATES,

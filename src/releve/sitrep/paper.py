@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import msgspec
 
+from releve.recovery.forecast import Span
 from releve.sitrep.edition import Edition
 from releve.sitrep.report import STATES, State
 from releve.sitrep.sections import Section
-from releve.sitrep.wording import WORDS, clock_text, date_text
+from releve.sitrep.sheet import Row, Sheet
+from releve.sitrep.wording import WORDS, clock_text, date_text, length_text, span_clocks
 
 #: A state is told by its sign and its word; its colour only helps.
 SIGNS: dict[State, str] = {"normal": "✓", "degraded": "!", "down": "✕", "returning": "↻", "unknown": "?"}
@@ -80,10 +82,11 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class HospitalRow(msgspec.Struct, frozen=True):
-    """A hospital in the table of all."""
+    """A hospital in the table of all, and before when it has everything again, nine times in ten."""
 
     name: str
     cells: tuple[Cell, ...]
+    until: str
 
 
 class Paper(msgspec.Struct, frozen=True):
@@ -190,8 +193,19 @@ def _hospitals(edition: Edition, lang: str) -> tuple[HospitalRow, ...]:
         for one in sheet.components:
             state = row.states.get(one.id)
             cells.append(Cell(state, words[f"state.{state}"], SIGNS[state]) if state else Cell("", "", ""))
-        rows.append(HospitalRow(row.name.in_language(lang), tuple(cells)))
+        rows.append(HospitalRow(row.name.in_language(lang), tuple(cells), all_back_text(sheet, row, lang)))
     return tuple(rows)
+
+
+def all_back_text(sheet: Sheet, row: Row, lang: str) -> str:
+    """Return before when a hospital has all its services again, nine times in ten; "" where that is not known."""
+    if row.p90_s is None:
+        return ""
+    if row.p90_at is None:
+        return WORDS[lang]["hospital.after"].format(p90=length_text(row.p90_s))
+    # Both come of the moment of the forecast, which may lie a little before that of the report.
+    issued_at = row.p90_at - round(row.p90_s * 1e6)
+    return span_clocks(Span(row.p90_s, row.p90_s), issued_at, sheet.zone, lang)[1]
 
 
 def _signature(edition: Edition, lang: str) -> str:

@@ -22,6 +22,7 @@ def render_pdf(edition: Edition, lang: str, audience: str = "cell") -> bytes:
     paper |= {
         "columns": [words["column.service"], words["column.state"], words["column.return"]],
         "hospitals_title": words["section.hospitals"],
+        "hospital_back": words["hospital.back"],
         "legend": [{"state": one, "sign": SIGNS[one], "word": words[f"state.{one}"]} for one in STATES],
     }
     return print_on_paper("report.typ", paper, at_s=edition.sheet.issued_at // 1_000_000)

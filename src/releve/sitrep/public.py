@@ -18,9 +18,9 @@ from releve.sitrep.cap import cap
 from releve.sitrep.edition import Edition
 from releve.sitrep.folder import put
 from releve.sitrep.html import PAGES
-from releve.sitrep.paper import SIGNS, lay_out
+from releve.sitrep.paper import SIGNS, all_back_text, lay_out
 from releve.sitrep.report import STATES, SituationReport
-from releve.sitrep.sheet import Component, Sheet, compose
+from releve.sitrep.sheet import Component, Row, Sheet, compose
 from releve.sitrep.statuspage import summary
 from releve.sitrep.wording import LANGS, WORDS, clock_text, date_text
 
@@ -83,7 +83,11 @@ def _page(now: Edition, published: Edition | None, lang: str, renew_s: float) ->
         _return(announced.get(one.id), sheet, lang) if one.worst in ("down", "returning") else ""
         for one in sheet.components
     ]
+    told = {row.id: row for row in published.sheet.rows} if published is not None else {}
+    hospital_returns = [_all_back(told.get(row.id), row, published, sheet, lang) for row in sheet.rows]
     return PAGES.get_template("public.html.j2").render(
+        hospital_returns=hospital_returns,
+        has_until=any(hospital_returns),
         paper=paper,
         spoken=spoken,
         returns=returns,
@@ -104,3 +108,13 @@ def _return(announced: Component | None, now: Sheet, lang: str) -> str:
         when = clock_text(announced.p90_at, now.issued_at, now.zone, lang)
         return WORDS[lang]["public.past"].format(p90=when)
     return announced.until[lang]["public"]
+
+
+def _all_back(announced: Row | None, measured: Row, published: Edition | None, now: Sheet, lang: str) -> str:
+    """Return what was announced for a hospital that still lacks something; nothing once that hour has passed."""
+    is_out = any(state in ("down", "returning") for state in measured.states.values())
+    if announced is None or published is None or not is_out:
+        return ""
+    if announced.p90_at is not None and announced.p90_at < now.issued_at:
+        return ""
+    return all_back_text(published.sheet, announced, lang)

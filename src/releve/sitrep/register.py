@@ -94,7 +94,8 @@ class Register:
 
     def opened(self) -> Edition | None:
         """Return the draft people are working on; None where there is none."""
-        return next((one for one in self._each() if one.status in ("drafted", "approved")), None)
+        newest = next(self._each(), None)  # only the newest can be open: drafting again takes the same number
+        return newest if newest is not None and newest.status in ("drafted", "approved") else None
 
     def in_force(self) -> Edition | None:
         """Return the last published report; None where none was."""

@@ -242,6 +242,10 @@ def draft(
     )
 
 
+#: What a reading says of a service; every other one says that it is down.
+_OF_READING: dict[str, State] = {"up": "normal", "weak": "degraded", "starting": "returning"}
+
+
 def one_view(
     estate: Estate, readings: Mapping[str, Reading], *, since: Mapping[str, Instant] | None = None
 ) -> list[Measured]:
@@ -251,7 +255,7 @@ def one_view(
         reading = readings.get(unit.id)
         if reading is None:
             continue
-        state: State = "normal" if reading.ok else "returning" if reading.state == "starting" else "down"
+        state = _OF_READING.get(reading.state, "down")
         began = (since or {}).get(unit.id)
         evidence = seen(reading.state, reading.detail)
         found += [Measured(unit.id, one, state, began, reading.at, evidence) for one in unit.hospitals]

@@ -45,11 +45,17 @@ class Component(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One hospital: service → state, for the services it has."""
+    """One hospital: service → state, for the services it has, and until when it has them all again, nine times in ten.
+
+    p90_at  None where no clock time can be given
+    p90_s   from the report, or from the return of what `Sheet.after` names
+    """
 
     id: str
     name: Bilingual
     states: dict[str, State]
+    p90_at: Instant | None = None
+    p90_s: float | None = None
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -147,5 +153,11 @@ def _rows(report: SituationReport) -> list[Row]:
         for unit in report.services():
             if site.id in unit.hospitals:
                 states[unit.id] = report.state_at(unit, site.id)
-        rows.append(Row(site.id, site.name, states))
+        forecast = report.forecast
+        is_out = any(state in ("down", "returning") for state in states.values())
+        span = forecast.hospitals.get(site.id) if forecast is not None and is_out else None
+        p90_at = None
+        if forecast is not None and span is not None and not forecast.after:
+            p90_at = forecast.issued_at + round(span.p90_s * 1e6)
+        rows.append(Row(site.id, site.name, states, p90_at, span.p90_s if span is not None else None))
     return rows

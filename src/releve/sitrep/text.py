@@ -60,7 +60,8 @@ def _hospital(paper: Paper, row: HospitalRow) -> str:
         names = [name for name, cell in zip(paper.units, row.cells, strict=True) if cell.state == state]
         if names:
             parts.append(f"{words[f'state.{state}']}{colon}{', '.join(names)}")
-    return _wrapped(f"{row.name} — {semicolon.join(parts)}.", "  - ", "    ")
+    until = f" {words['hospital.back']}{colon}{row.until}." if row.until else ""
+    return _wrapped(f"{row.name} — {semicolon.join(parts)}.{until}", "  - ", "    ")
 
 
 def _wrapped(text: str, first: str = "", rest: str = "") -> str:
