@@ -162,11 +162,9 @@ class Guard:
         if not stopped and not unclean:
             said.append("nothing was stopped")
         else:
-            said += [
-                f"{len(stopped)} units were stopped clean",
-                f"{len(unclean)} were not: {', '.join(unclean) or '–'}",
-            ]
-            said.append("the restart begins" if self.restart else "restart with releve restart")
+            said.append(f"{len(stopped)} units were stopped clean")
+            said.append(f"{len(unclean)} were not{': ' if unclean else ''}{', '.join(unclean)}")
+            said.append("the restart begins" if self.restart else "now: releve restart with the same folder")
         self._tell("power-back", detail="; ".join(said))
         self.vigil.forget()
         self._keep()

@@ -24,8 +24,8 @@ from releve.recovery.power.estimate import Discharge, Held
 from releve.recovery.power.memory import Memory, Shown, SourceMemory, Stop
 from releve.recovery.power.reading import UpsReading
 
-#: A line with the estimates is written so often at least, and whenever they fell by this share.
-TOLD_EVERY_S, TOLD_SHARE = 30.0, 0.2
+#: A line with the estimates is written so often at least, and when they fell by this share, but not more often.
+TOLD_EVERY_S, TOLD_SHARE, TOLD_S_MIN = 30.0, 0.2, 5.0
 
 #: Whoever looked away for so long cannot say that a battery lasted.
 BLIND_S = 30.0
@@ -300,7 +300,9 @@ class Vigil:
             left_s = self.least_s(name)
             told = self._told.get(name)
             shown_s = inf if left_s is None else left_s
-            if told is None or at_s - told.at_s >= TOLD_EVERY_S or shown_s < told.left_s * (1 - TOLD_SHARE):
+            gone_s = inf if told is None else at_s - told.at_s
+            has_fallen = told is not None and shown_s < told.left_s * (1 - TOLD_SHARE)
+            if gone_s >= TOLD_EVERY_S or (has_fallen and gone_s >= TOLD_S_MIN):
                 self._told[name] = _Told(at_s, shown_s)
                 least = "unknown" if left_s is None else f"{left_s:.0f} s"
                 lines.append(("power-reading", name, f"{least} left: {self._why(name)}"))
