@@ -358,7 +358,7 @@ class Steps:
             assert reading is not None
             # On the way down "starting" and "battery" still come from something that runs; silence is a host switched
             # off, and counts because the command that stopped it ended well.
-            if reading.ok if want_up else reading.state not in ("up", "starting", "battery"):
+            if reading.ok if want_up else not reading.is_running:
                 return True, reading.detail
             if launched is not None and (ended := launched.ended()) is not None:
                 return False, f"{ended}; its probe said: {reading.detail}"

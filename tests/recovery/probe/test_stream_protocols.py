@@ -167,6 +167,7 @@ UNWELL: list[tuple[Callable[[], Dialogue], list[bytes], str, str]] = [
     (ssh.exchange_begins, [b"SSH-2.0-x\r\n"], "closed", "hung up"),
     (board, [json_answer('{"PowerState": "Off"}')], "wrong", "its power is Off"),
     (board, [json_answer('{"PowerState": "PoweringOn"}')], "starting", "PoweringOn"),
+    (board, [json_answer('{"PowerState": "PoweringOff"}')], "starting", "PoweringOff"),
     (board, [json_answer('{"PowerState": "On", "Status": {"Health": "Warning"}}')], "weak", "Warning"),
     (board, [json_answer('{"PowerState": "On", "Status": {"Health": "Critical"}}')], "wrong", "Critical"),
     (board, [json_answer('{"Members": []}')], "wrong", "no PowerState"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from releve.clock import to_instant
@@ -38,6 +38,7 @@ def test_a_certificate_that_ran_out_or_has_not_begun_is_wrong() -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))
+@example(b"\x01", 10)  # a version that no certificate has
 def test_any_bytes_are_judged(data: bytes, place: int) -> None:
     tls.judge(data, to_instant(BEGIN))
     tls.judge(CERTIFICATE[:place] + data + CERTIFICATE[place + len(data) :], to_instant(BEGIN))

@@ -21,6 +21,8 @@ State = Literal["up", "weak", "refused", "silent", "frozen", "closed", "wrong", 
 
 #: It does its work: whoever needs it may go on.
 WORKING: frozenset[State] = frozenset(("up", "weak"))
+#: Something runs there, whether or not it works yet: what is being stopped is not down while it says this.
+RUNNING: frozenset[State] = WORKING | {"starting", "battery"}
 #: Nothing came in time. A slow server reads like this too when it is not waited for long enough.
 UNANSWERED: frozenset[State] = frozenset(("silent", "frozen"))
 
@@ -64,6 +66,11 @@ class Reading:
     def ok(self) -> bool:
         """Return whether it works."""
         return self.state in WORKING
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether something runs there, which may not be ready yet."""
+        return self.state in RUNNING
 
 
 class Unwell(Exception):

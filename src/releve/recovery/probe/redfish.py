@@ -12,8 +12,8 @@ from releve.recovery.probe.dialogue import Dialogue
 from releve.recovery.probe.http import fetch
 from releve.recovery.probe.reading import State, Verdict, clipped
 
-#: Resource.PowerState; the others are Off, PoweringOff and Paused.
-_POWER: dict[str, State] = {"On": "up", "PoweringOn": "starting"}
+#: Resource.PowerState; the others are Off and Paused. A host on its way down still runs: its feed must not be cut yet.
+_POWER: dict[str, State] = {"On": "up", "PoweringOn": "starting", "PoweringOff": "starting"}
 
 
 def power_and_health(host: str, port: int, path: str, user: str = "", password: str = "") -> Dialogue:

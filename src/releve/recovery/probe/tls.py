@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from releve.clock import Instant, to_datetime
 from releve.recovery.probe.dialogue import Dialogue
@@ -32,7 +33,7 @@ def judge(certificate: bytes, now: Instant, days_min: float = DAYS_MIN) -> Verdi
     try:
         found = x509.load_der_x509_certificate(certificate)
         begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
-    except ValueError:
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
         return Verdict("wrong", "it shows no certificate that can be read")
     today = to_datetime(now)
     left = (ends - today) / timedelta(days=1)
