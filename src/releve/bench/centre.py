@@ -16,6 +16,7 @@ from releve.estate import (
     SERVICE,
     STORAGE,
     UNIT,
+    Belief,
     Bilingual,
     Capacity,
     Command,
@@ -43,6 +44,9 @@ _AFTER = {"imaging": ("record",), "pharmacy": ("record", "laboratory"), "appoint
 
 #: P90 over P50 of a duration: a lognormal spread of 0.45.
 _P90_OVER_P50 = 1.78
+
+#: Mean length of a repair (recovery facts, section 4).
+REPAIR_S = 2700.0
 
 _FEEDS, _STORAGES = 4, 6
 
@@ -93,6 +97,7 @@ class _Builder:
             sites=sites,
             capacities={name: Capacity(name, _named(name), amount) for name, amount in amounts.items()},
             units=self._units,
+            belief=Belief(repair_s=REPAIR_S),
             contacts={"validator": Contact("validator", _named("validator"))},
         )
 

@@ -25,6 +25,7 @@ _INNER = (
     schedule.push_end,
     schedule.pop_end,
     schedule.begin,
+    schedule.copy,
     schedule.copy_state,
     schedule.make_ready,
     schedule.set_clock,

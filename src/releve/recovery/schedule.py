@@ -247,23 +247,29 @@ def begin(net: Net, st: State) -> None:
     set_clock(net, st)
 
 
+def copy(source: Ints, target: Ints) -> None:
+    """Copy values; slices would make arrays, which is not done here."""
+    for place in range(len(source)):
+        target[place] = source[place]
+
+
 def copy_state(source: State, target: State) -> None:
     """Make the target what the source is."""
-    target.rank[:] = source.rank[:]
-    target.by_rank[:] = source.by_rank[:]
-    target.state[:] = source.state[:]
-    target.left[:] = source.left[:]
-    target.met[:] = source.met[:]
-    target.hope[:] = source.hope[:]
-    target.free[:] = source.free[:]
-    target.ready[:] = source.ready[:]
-    target.parked[:] = source.parked[:]
-    target.n_parked[:] = source.n_parked[:]
-    target.more[:] = source.more[:]
-    target.has_more[:] = source.has_more[:]
-    target.shift[:] = source.shift[:]
-    target.clock[:] = source.clock[:]
-    target.counts[:] = source.counts[:]
+    copy(source.rank, target.rank)
+    copy(source.by_rank, target.by_rank)
+    copy(source.state, target.state)
+    copy(source.left, target.left)
+    copy(source.met, target.met)
+    copy(source.hope, target.hope)
+    copy(source.free, target.free)
+    copy(source.ready, target.ready)
+    copy(source.parked, target.parked)
+    copy(source.n_parked, target.n_parked)
+    copy(source.more, target.more)
+    copy(source.has_more, target.has_more)
+    copy(source.shift, target.shift)
+    copy(source.counts, target.counts)
+    target.clock[0] = source.clock[0]
 
 
 def make_ready(st: State, task: int) -> None:
