@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -280,3 +282,22 @@ def test_whatever_stands_in_an_ini_inventory_loads_or_is_refused(
 ) -> None:
     with suppress(WrongUse):
         brought(tmp_path_factory.mktemp("ini"), "ansible", text)
+
+
+@pytest.mark.peer
+def test_what_ansible_itself_prints_is_read_as_its_inventory(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("ansible-inventory")
+    if not program.exists():
+        pytest.skip("ansible-core is not installed beside this Python")
+    (tmp_path / "hosts").write_text(INVENTORY.replace("   # a remark", ""), "utf-8")
+    printed = subprocess.run(
+        [program, "-i", tmp_path / "hosts", "--list"],
+        capture_output=True,
+        check=True,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )
+    _, by_ansible = brought(tmp_path, "ansible", printed.stdout.decode())
+    _, by_us = brought(tmp_path, "ansible", INVENTORY)
+    assert {unit.id: unit.probe for unit in by_ansible.units.values()} == {
+        unit.id: unit.probe for unit in by_us.units.values()
+    }
