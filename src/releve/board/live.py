@@ -30,13 +30,14 @@ class LiveStream:
     version  a number that changes when a page would look different
     """
 
-    def __init__(self, version: Callable[[], int]) -> None:
+    def __init__(self, version: Callable[[], int], *, look_s: float = LOOK_S, streams_max: int = STREAMS_MAX) -> None:
         self._version = version
+        self._look_s, self._streams_max = look_s, streams_max
         self._open = 0
 
     def response(self, request: Request) -> Response:
         """Return the stream; 503 when there are too many, which a browser's EventSource does not try again."""
-        if self._open >= STREAMS_MAX:
+        if self._open >= self._streams_max:
             return PlainTextResponse("Too many open pages; this one refreshes itself.\n", 503)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no", "x-content-type-options": "nosniff"}
         return StreamingResponse(self._events(request), media_type="text/event-stream", headers=headers)
@@ -55,7 +56,7 @@ class LiveStream:
                 elif clock() - quiet_since > QUIET_S:
                     quiet_since = clock()
                     yield b": still here\n\n"
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(self._look_s)
         finally:
             self._open -= 1
 

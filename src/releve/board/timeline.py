@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from releve.clock import Instant
@@ -345,7 +346,8 @@ def _lane_name(estate: Estate, key: str, by: By) -> Bilingual:
 
 def _ticks(from_at: Instant, until_at: Instant) -> Iterable[Instant]:
     length = (until_at - from_at) / _MINUTE_US
-    minutes = next((step for step in _TICK_MIN if length / step <= TICKS_MAX), _TICK_MIN[-1])
+    weeks = ceil(length / TICKS_MAX / _TICK_MIN[-1])
+    minutes = next((step for step in _TICK_MIN if length / step <= TICKS_MAX), _TICK_MIN[-1] * weeks)
     step_us = minutes * _MINUTE_US
     at = -(-from_at // step_us) * step_us
     while at < until_at:
