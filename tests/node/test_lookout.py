@@ -112,6 +112,8 @@ def asked(found: Lookout, answers: dict[str, list[str]], turns: int) -> list[str
         state = answers[url].pop(0) if len(answers[url]) > 1 else answers[url][0]
         if state == "wrong use":
             raise WrongUse("probe.password-file", "The file cannot be read for a probe.")
+        if state == "fault":
+            raise IndexError("a fault of ours")
         return Reading(url, state, state, 0.01, next(clock))  # type: ignore[arg-type]
 
     async def pause(seconds: float) -> None:
@@ -147,6 +149,12 @@ def test_a_probe_that_cannot_be_used_is_said_and_ends_nothing(write: Write) -> N
     asked(found, {"dns://192.0.2.1": ["wrong use"], "mllp://192.0.2.2:2575": ["up"]}, 2)
     assert found.watches["names"].why == "unasked"
     assert "cannot be read" in found.watches["names"].reason.en
+
+
+def test_a_fault_in_one_probe_does_not_end_the_watch_over_the_others(write: Write) -> None:
+    found = looked(write("", ESTATE))
+    asked(found, {"dns://192.0.2.1": ["fault"], "mllp://192.0.2.2:2575": ["up"]}, 2)
+    assert (found.watches["names"].why, found.watches["record"].why) == ("unasked", "up")
 
 
 def told(found: Lookout, moments: list[int], refuse: set[int] = frozenset()) -> list[Draft]:  # type: ignore[assignment]

@@ -124,10 +124,30 @@ def test_a_password_stands_by_path(tmp_path: Path) -> None:
         parse_address(f"postgresql://probe@h/record?password_file={tmp_path}/none")
 
 
-@pytest.mark.parametrize("url", ["gopher://h", "tcp://h", "smtp://", "tcp://h:x", "http//h"])
+@pytest.mark.parametrize(
+    "url",
+    ["gopher://h", "tcp://h", "smtp://", "tcp://h:x", "http//h", "tcp://a..b:80", "ssh://h?tls=1", "https://h?tls=0"],
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(WrongUse):
         parse_address(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("command:mount 'open", "No closing quotation"),
+        ("command:", "names no program"),
+        ("ntp://127.0.0.1?offset_s=much", "offset_s must be a number; found 'much'"),
+        ("tls://127.0.0.1?days=nan", "days must be a number"),
+        ("snmp://127.0.0.1?version=3", "version '3' is not spoken; 1 and 2c are"),
+        ("redis://:secret@127.0.0.1?tls=1&ca=/nowhere", "/nowhere cannot be used as ca"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused_with_what_was_expected(url: str, says: str) -> None:
+    with pytest.raises(WrongUse, match=says) as refusal:
+        asked(url)
+    assert "secret" not in refusal.value.sentence
 
 
 def test_an_impossible_dns_name_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -67,7 +68,10 @@ class Address:
         raises  WrongUse  it is none
         """
         try:
-            return float(self.query.get(key, default))
+            value = float(self.query.get(key, default))
+            if not isfinite(value):
+                raise ValueError(f"{value} is no amount")
+            return value
         except ValueError as error:
             raise WrongUse(
                 "probe.number", f"{self.shown()}: {key} must be a number; found {self.query[key]!r}."
@@ -87,7 +91,8 @@ def parse_address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
+        (host or "").encode("idna")  # as the system will when it looks the name up
+    except ValueError as error:  # a UnicodeError is one
         raise WrongUse("probe.address", f"{shown} is no address to probe: {error}.") from error
     if parts.scheme not in PORTS:
         raise WrongUse("probe.scheme", f"{shown} cannot be probed; known are {', '.join(PORTS)} and command.")

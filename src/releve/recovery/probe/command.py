@@ -6,6 +6,7 @@ import asyncio
 import shlex
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 
+from releve.errors import WrongUse
 from releve.recovery.probe.reading import Verdict, clipped
 
 #: What a failing program says fits here; the rest is not kept.
@@ -13,8 +14,17 @@ OUTPUT_BYTES_MAX = 4096
 
 
 def parse_command(url: str) -> list[str]:
-    """Return the words of "command:program argument …"; quotes group, nothing is expanded: there is no shell."""
-    return shlex.split(url.removeprefix("command:"))
+    """Return the words of "command:program argument …"; quotes group, nothing is expanded: there is no shell.
+
+    raises  WrongUse  there is no program, or a quote is not closed
+    """
+    try:
+        argv = shlex.split(url.removeprefix("command:"))
+    except ValueError as error:
+        raise WrongUse("probe.command", f"{url!r} is no command to probe with: {error}.") from error
+    if not argv:
+        raise WrongUse("probe.command", f"{url!r} names no program; expected command:PROGRAM ARGUMENT ….")
+    return argv
 
 
 async def run(argv: list[str], *, timeout_s: float) -> Verdict:
