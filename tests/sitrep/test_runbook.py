@@ -11,7 +11,7 @@ import pytest
 from releve.cli import main
 from releve.estate import Estate, load
 from releve.recovery.plan import make_plan
-from releve.sitrep.runbook import contents, fingerprint, runbook, stop_order
+from releve.sitrep.runbook import contents, fingerprint, runbook
 from releve.sitrep.runbook_wording import EN, FR
 
 AT = 1_722_675_600_000_000
@@ -62,7 +62,7 @@ start = {ssh = "ssh://root@10.0.0.7", command = ["systemctl", "start", "name ser
 id = "ldap"
 name = {fr = "Annuaire", en = "Directory"}
 needs = ["array", "dns"]
-start = {command = ["systemctl", "start", "slapd"]}
+start = {ansible = "start-ldap.yml"}
 
 [[break]]
 unit = "dns"
@@ -112,6 +112,7 @@ def test_a_step_says_who_how_what_proves_it_and_what_if_not(estate: Estate) -> N
     }
     assert step(estate, "dns")["How"] == "by SSH on ssh://root@10.0.0.7: systemctl start 'name server'"
     assert "waiting for it: Directory" in step(estate, "dns")["If it fails"]
+    assert step(estate, "ldap")["How"] == "by Ansible: start-ldap.yml"
     assert step(estate, "feed-a")["How"] == "comes back by itself: wait for the proof"
 
 
@@ -135,7 +136,8 @@ def test_a_cycle_says_how_it_is_opened(estate: Estate) -> None:
 
 
 def test_the_order_of_the_stop_takes_nothing_from_under_what_still_runs(estate: Estate) -> None:
-    assert stop_order(estate, make_plan(estate)) == ["results", "ldap", "dns", "array", "feed-a"]
+    stops = [one["id"] for one in contents(estate, make_plan(estate), "en", AT)["stops"]]
+    assert stops == ["results", "ldap", "dns", "array", "feed-a"]
 
 
 def test_every_service_that_must_be_released_has_a_box_for_each_hospital(estate: Estate) -> None:
@@ -147,11 +149,15 @@ def test_every_service_that_must_be_released_has_a_box_for_each_hospital(estate:
     ]
 
 
-def test_every_copy_carries_its_fingerprint_and_changes_it_with_the_estate(path: Path, tmp_path: Path) -> None:
+def test_every_copy_carries_its_fingerprint_and_changes_it_with_the_estate(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = fingerprint(load(path))
     printed = contents(load(path), make_plan(load(path)), "en", AT)
     assert first in printed["stamp"]
     assert first in printed["foot"]
+    monkeypatch.chdir(tmp_path)
+    assert fingerprint(load(Path("estate.toml"))) == first, "however the file was named"
     elsewhere = tmp_path / "node" / "recovery" / "estate.toml"
     elsewhere.parent.mkdir(parents=True)
     elsewhere.write_text("# a comment moves every line\n" + ESTATE, "utf-8")

@@ -19,7 +19,7 @@ import msgspec
 
 from releve.clock import Instant
 from releve.estate import Command, Duration, Estate, Unit
-from releve.recovery.plan import Plan
+from releve.recovery.plan import Plan, make_stop_plan
 from releve.sitrep.pdf import print_on_paper
 from releve.sitrep.runbook_wording import RUNBOOK_WORDS
 from releve.sitrep.wording import date_text, length_text
@@ -42,8 +42,7 @@ def fingerprint(estate: Estate) -> str:
     units = {id_: replace(unit, line=0) for id_, unit in estate.units.items()}
     bare = replace(estate, units=units, files=())
     text = msgspec.json.encode(bare, enc_hook=dict, order="sorted").decode()
-    if estate.files:
-        text = text.replace(str(Path(estate.files[0]).parent), ".")
+    text = text.replace(_beside(estate), "")
     digest = sha256(text.encode()).hexdigest()[:FINGERPRINT_CHARS]
     return "-".join(digest[place : place + 4] for place in range(0, FINGERPRINT_CHARS, 4))
 
@@ -66,28 +65,8 @@ def contents(estate: Estate, plan: Plan, lang: str, at: Instant) -> dict[str, An
     return _Runbook(estate, plan, lang).pages(at)
 
 
-def stop_order(estate: Estate, plan: Plan) -> list[str]:
-    """Return the units in the order in which they are stopped: whoever needs goes before what it needs."""
-    opened = {(point.unit, point.without) for point in estate.breaks}
-    waits: dict[str, set[str]] = {unit: set() for unit in estate.units}
-    for unit in estate.units.values():
-        for need in (*unit.needs, *unit.needs_any):
-            if (unit.id, need) not in opened:
-                waits[need].add(unit.id)
-    late_first = list(reversed(_start_order(estate, plan)))
-    order: list[str] = []
-    while late_first:
-        # The last to come goes first; a unit that something left still stands on has to wait for it.
-        chosen = next(one for one in late_first if not waits[one])
-        late_first.remove(chosen)
-        order.append(chosen)
-        for need in (*estate.units[chosen].needs, *estate.units[chosen].needs_any):
-            waits[need].discard(chosen)
-    return order
-
-
-def _start_order(estate: Estate, plan: Plan) -> list[str]:
-    """Return the units in the order of their starts; gates belong to their unit."""
+def _order(estate: Estate, plan: Plan) -> list[str]:
+    """Return the units in the order of their first steps; gates belong to their unit."""
     return list(dict.fromkeys(step.unit for step in plan.steps if step.unit in estate.units))
 
 
@@ -99,7 +78,8 @@ class _Runbook:
         self._plan = plan
         self._lang = lang
         self._words = RUNBOOK_WORDS[lang]
-        self._places = {unit: place for place, unit in enumerate(_start_order(estate, plan), 1)}
+        self._beside = _beside(estate)
+        self._places = {unit: place for place, unit in enumerate(_order(estate, plan), 1)}
         self._starts_s = {step.unit: step.start_s for step in reversed(plan.steps)}
         self._waiting: dict[str, list[str]] = {unit: [] for unit in estate.units}
         for unit in estate.units.values():
@@ -139,7 +119,7 @@ class _Runbook:
             "steps": [self._step(estate.units[unit]) for unit in self._places],
             "gates": [unit.name.in_language(self._lang) for unit in self._released()],
             "hospitals": [self._hospital(site.id) for site in estate.hospitals()],
-            "stops": [self._stop(estate.units[unit]) for unit in stop_order(estate, self._plan)],
+            "stops": [self._stop(estate.units[unit]) for unit in _order(estate, make_stop_plan(estate))],
         }
 
     def _service(self, unit: Unit) -> dict[str, Any]:
@@ -189,7 +169,6 @@ class _Runbook:
             "name": unit.name.in_language(self._lang),
             "id": unit.id,
             "where": self._where(unit),
-            "tier": unit.tier,
             "planned": f"+ {length_text(start_s)}" if start_s else "0",
             "after": ", ".join(str(self._places[one]) for one in self._first(unit) if one in self._places),
             "who": self._who(unit.start, unit.owner, short=True),
@@ -246,7 +225,9 @@ class _Runbook:
             return self._words["person"].format(words=told)
         key = command.driver if command.driver in ("local", "ssh", "redfish", "ansible") else "local"
         address = _without_password(command.address)
-        return self._words[key].format(command=shlex.join(command.argv), address=address)
+        # A playbook lies beside the estate file, which lies elsewhere at every hospital.
+        told = shlex.join(command.argv).replace(self._beside, "")
+        return self._words[key].format(command=told, address=address)
 
     def _length(self, duration: Duration | None) -> str:
         if duration is None:
@@ -290,6 +271,11 @@ class _Runbook:
         place = self._places.get(id_)
         name = self._estate.units[id_].name.in_language(self._lang)
         return f"{name} ({place})" if place is not None else name
+
+
+def _beside(estate: Estate) -> str:
+    """Return what the paths of files beside the estate file begin with; it is another folder at every place."""
+    return f"{Path(estate.files[0]).parent}/" if estate.files else "./"
 
 
 def _bare(probe: str | None, words: Mapping[str, str]) -> str:

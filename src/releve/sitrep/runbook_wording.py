@@ -6,8 +6,8 @@ _FR = {
     "title": "Plan de redémarrage sur papier",
     "stamp": "Imprimé le {when}. Empreinte de l'hébergement : {hash}.",
     "old": (
-        "Si l'empreinte affichée par Relève (page de l'hébergement, ou « releve runbook FICHIER --hash ») est une "
-        "autre, cette copie est ancienne : s'en méfier, demander la nouvelle."
+        "Si « releve runbook FICHIER --hash » donne une autre empreinte, cette copie est ancienne : s'en méfier et "
+        "imprimer la nouvelle."
     ),
     "page": "{title} — {name} — empreinte {hash}",
     "use": "Comment s'en servir",
@@ -92,8 +92,8 @@ EN = {
     "title": "Restart plan on paper",
     "stamp": "Printed {when}. Fingerprint of the estate: {hash}.",
     "old": (
-        "If the fingerprint that Relève shows (page of the estate, or “releve runbook FILE --hash”) is another one, "
-        "this copy is old: be wary of it, ask for the new one."
+        "If “releve runbook FILE --hash” gives another fingerprint, this copy is old: be wary of it and print the "
+        "new one."
     ),
     "page": "{title} — {name} — fingerprint {hash}",
     "use": "How to use it",
