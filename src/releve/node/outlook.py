@@ -38,6 +38,8 @@ from releve.sitrep.mail import deliver
 from releve.sitrep.outbox import read_mail_rules
 from releve.sitrep.public import write_public
 from releve.sitrep.publishing import finish
+from releve.sitrep.runbook import runbook
+from releve.sitrep.wording import LANGS
 
 PUBLIC_FOLDER, REPORTS_FOLDER = "public", "reports"
 
@@ -142,6 +144,8 @@ def _plan(config: Config, recovery: Recovery, at: Instant) -> None:
     assert recovery.estate is not None
     plan = make_plan(recovery.estate)
     put(config.folder / RECOVERY_FOLDER / PLAN_FILE, msgspec.json.encode(plan))
+    for lang in LANGS:
+        put(config.folder / RECOVERY_FOLDER / f"runbook.{lang}.pdf", runbook(recovery.estate, plan, lang, at))
 
 
 def _forecast(config: Config, recovery: Recovery, at: Instant) -> None:

@@ -275,7 +275,8 @@ class _Runbook:
 
 def _beside(estate: Estate) -> str:
     """Return what the paths of files beside the estate file begin with; it is another folder at every place."""
-    return f"{Path(estate.files[0]).parent}/" if estate.files else "./"
+    folder = Path(estate.files[0]).parent if estate.files else Path()
+    return f"{folder}/" if folder != Path() else ""
 
 
 def _bare(probe: str | None, words: Mapping[str, str]) -> str:
