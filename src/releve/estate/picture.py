@@ -18,6 +18,7 @@ from releve.estate.model import Bilingual, Estate
 _BOX_WIDTH, _BOX_HEIGHT = 192, 66
 _GAP, _LANE = 18, 46
 _MARGIN = 16
+_ASIDE = 58
 _COLUMNS_MAX = 6
 # What fits at 13 px bold in the widest of the usual sans-serif faces.
 _LETTERS_A_LINE = 18
@@ -64,6 +65,8 @@ def picture(
     """
     made, lines = boxes(estate)
     spots, width, height = _place(rows(made, lines))
+    if any(_goes_aside(line, spots) for line in lines):
+        width += _ASIDE - _MARGIN
     name = estate.name.in_language(lang)
     title = f"Carte de {name}" if lang == "fr" else f"Map of {name}"
     legend_height = 92
@@ -110,21 +113,27 @@ def _place(table: list[list[int]]) -> tuple[dict[int, _Spot], int, int]:
 def _line(line: Line, spots: Mapping[int, _Spot], fallen: Collection[str], made: list[Box]) -> str:
     dashes, thickness, ink, _ = _LINES[line.kind]
     upper, lower = spots[line.upper], spots[line.lower]
-    x1, x2 = upper.x + _BOX_WIDTH / 2, lower.x + _BOX_WIDTH / 2
-    if upper.y < lower.y:
+    if _goes_aside(line, spots):
+        x1, x2 = upper.x + _BOX_WIDTH, lower.x + _BOX_WIDTH
+        y1, y2 = upper.y + _BOX_HEIGHT / 2, lower.y + _BOX_HEIGHT / 2
+        aside = max(x1, x2) + _ASIDE
+        path = f"M{x1:.0f} {y1:.0f}C{aside:.0f} {y1:.0f} {aside:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+    else:
+        x1, x2 = upper.x + _BOX_WIDTH / 2, lower.x + _BOX_WIDTH / 2
         y1, y2 = upper.y + _BOX_HEIGHT, lower.y
-    else:  # boxes that wait for each other stand side by side, or a break point leads upwards
-        y1, y2 = upper.y + _BOX_HEIGHT, lower.y + _BOX_HEIGHT
-    bend = max(28.0, abs(y2 - y1) / 2)
-    towards = y2 - bend if upper.y < lower.y else y2 + bend
-    falls = all(any(unit.id in fallen for unit in made[key].units) for key in (line.upper, line.lower))
-    if falls:
+        bend = max(28.0, abs(y2 - y1) / 2)
+        path = f"M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}"
+    if all(any(unit.id in fallen for unit in made[key].units) for key in (line.upper, line.lower)):
         ink, thickness = "#9b0f14", thickness + 1
     dash = f' stroke-dasharray="{dashes}"' if dashes else ""
-    return (
-        f'<path class="need {line.kind}" d="M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {towards:.0f} '
-        f'{x2:.0f} {y2:.0f}" fill="none" stroke="{ink}" stroke-width="{thickness:g}"{dash}/>'
-    )
+    return f'<path class="need {line.kind}" d="{path}" fill="none" stroke="{ink}" stroke-width="{thickness:g}"{dash}/>'
+
+
+def _goes_aside(line: Line, spots: Mapping[int, _Spot]) -> bool:
+    """Return whether a line goes round by the right: upwards, to its own row, or else hidden by the boxes between."""
+    upper, lower = spots[line.upper], spots[line.lower]
+    is_far = lower.y - upper.y > 1.5 * (_BOX_HEIGHT + _LANE)
+    return lower.y <= upper.y or (is_far and abs(upper.x - lower.x) < _BOX_WIDTH / 2)
 
 
 def _box(
