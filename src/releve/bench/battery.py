@@ -35,6 +35,9 @@ KINDS = ("short", "long", "flapping", "dead driver", "one feed")
 #: A battery that announces more than a night is no test of a rule.
 CUT_S_MAX = 3 * 3600
 
+#: Every cut begins then.
+BEGINS_S = 5.0
+
 #: What upsmon and most UPS have by default.
 LOW_CHARGE, LOW_RUNTIME_S, DEAD_S = 20.0, 120.0, 15.0
 
@@ -140,7 +143,7 @@ def report(figures: Figures) -> list[str]:
     could_not = figures.cuts - figures.could
     lines = [
         f"{figures.cuts} cuts; the plan said beforehand that {figures.could} leave time for a clean stop, and that "
-        f"{could_not} do not",
+        f"{could_not} do not, or that a UPS cannot be read",
         f"{'':34}{'guard':>10}{'fixed rule':>12}",
         f"{'clean where the plan said so':34}{_of(figures.could_clean, figures.could):>10}"
         f"{_of(figures.fixed_could_clean, figures.could):>12}",
@@ -198,10 +201,12 @@ def _count(figures: Figures, number: int, cut: Cut, could: bool, guarded: Outcom
 
 
 def _could(cut: Cut, budget: StopBudget) -> bool:
-    """Return what the plan says in the evening: is there time for a clean stop if both feeds fail?"""
+    """Return what the plan says just before the cut: every UPS is read, and there is time for a clean stop."""
     world = _World(cut, PowerPaths(cut.estate))
-    announced = {name: world.reading(name, 0.0) for name in _FEEDS}
-    return all(left_s >= needed_s for left_s, needed_s, _ in foresee(cut.estate, announced, budget))
+    announced = {name: world.reading(name, BEGINS_S - 1) for name in _FEEDS}
+    return not any(one.is_lost for one in announced.values()) and all(
+        left_s >= needed_s for left_s, needed_s, _ in foresee(cut.estate, announced, budget)
+    )
 
 
 class _World:
@@ -387,12 +392,12 @@ def _cut(kind: str, estate: Estate, rng: Random) -> Cut:
     }
     estate = replace(estate, battery=replace(Battery(), ups=tests))
     day = exp(estate.belief.day_spread * rng.gauss(0.0, 1.0))
-    begins_s, mute_s = 5.0, float("inf")
-    spans: list[tuple[float, float]] = [(begins_s, CUT_S_MAX)]
+    mute_s = float("inf")
+    spans: list[tuple[float, float]] = [(BEGINS_S, CUT_S_MAX)]
     if kind == "short":
-        spans = [(begins_s, begins_s + rng.uniform(5, 150))]
+        spans = [(BEGINS_S, BEGINS_S + rng.uniform(5, 150))]
     elif kind == "flapping":
-        spans, at_s = [], begins_s
+        spans, at_s = [], BEGINS_S
         for _ in range(rng.randrange(4, 60)):
             long_s = rng.uniform(3, 45)
             spans.append((at_s, at_s + long_s))
@@ -400,7 +405,7 @@ def _cut(kind: str, estate: Estate, rng: Random) -> Cut:
         if rng.random() < 0.5:
             spans.append((at_s, CUT_S_MAX))
     elif kind == "dead driver":
-        mute_s = begins_s + rng.uniform(-4, 200)
+        mute_s = BEGINS_S + rng.uniform(-4, 200)
     dark = _FEEDS if kind != "one feed" else (rng.choice(_FEEDS),)
     mute = rng.choice((_FEEDS, _FEEDS[:1], _FEEDS[1:]))
     return Cut(

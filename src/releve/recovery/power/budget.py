@@ -51,29 +51,74 @@ def sources(estate: Estate) -> dict[str, Unit]:
 
 
 class PowerPaths:
-    """From which feeds each unit of an estate has its power; made once, asked every second."""
+    """From which feeds each unit of an estate has its power; made once, asked every second.
+
+    Units that lose their power together for the same reason share a path, and an estate of thousands has few of them.
+    """
 
     def __init__(self, estate: Estate) -> None:
-        self._sources = frozenset(sources(estate))
+        self._paths: dict[_Path, int] = {}
+        self._units: list[list[str]] = []
+        self._sources = {name: self._add(_Path(source=name)) for name in sources(estate)}
+        path_of: dict[str, int | None] = dict(self._sources)
         needs = {unit.id: (*unit.needs, *unit.needs_any) for unit in estate.units.values()}
-        self._ordered = [estate.units[name] for name in _needs_first(needs)]
+        for name in _needs_first(needs):
+            if name not in self._sources:
+                path_of[name] = path = self._path(estate.units[name], path_of)
+                if path is not None:
+                    self._units[path].append(name)
 
     def left(self, left: Mapping[str, Left]) -> dict[str, float]:
         """Return for every unit that will lose its power how many seconds remain; the sources themselves left out.
 
         left  source → what its battery still gives; a source that is not in it stays
         """
-        if not left:
-            return {}
-        known = dict.fromkeys(self._sources, NEVER) | dict(left)
         found: dict[str, float] = {}
-        for unit in self._ordered:
-            if unit.id not in known:
-                mine = _left_of(unit, known)
-                if mine.seconds < inf:
-                    known[unit.id] = mine
-                    found[unit.id] = mine.seconds
+        if not left:
+            return found
+        known: list[Left] = []
+        for path, number in self._paths.items():
+            if path.source:
+                one = left.get(path.source, NEVER)
+            else:
+                one = min((known[need] for need in path.needs), key=_seconds, default=NEVER)
+                if path.any_of:
+                    one = min(one, _shared([known[need] for need in path.any_of]), key=_seconds)
+            known.append(one)
+            if one.seconds < inf:
+                found.update(dict.fromkeys(self._units[number], one.seconds))
         return found
+
+    def _path(self, unit: Unit, path_of: Mapping[str, int | None]) -> int | None:
+        """Return the path of a unit, None when it hangs on no source at all."""
+        needs = {path for one in unit.needs if (path := path_of.get(one)) is not None}
+        any_of = {path_of.get(one) for one in unit.needs_any}
+        several = frozenset(path for path in any_of if path is not None)
+        if None in any_of:
+            several = frozenset()  # one of them never fails
+        elif len(several) == 1:
+            needs |= several
+            several = frozenset()
+        if not needs and not several:
+            return None
+        if len(needs) == 1 and not several:
+            return next(iter(needs))
+        return self._add(_Path(frozenset(needs), several))
+
+    def _add(self, path: _Path) -> int:
+        if path not in self._paths:
+            self._paths[path] = len(self._units)
+            self._units.append([])
+        return self._paths[path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A source, or what a unit needs of other paths: all of needs, and one of any_of."""
+
+    needs: frozenset[int] = frozenset()
+    any_of: frozenset[int] = frozenset()
+    source: str = ""
 
 
 def power_left(estate: Estate, left: Mapping[str, Left]) -> dict[str, float]:
@@ -199,14 +244,6 @@ class StopBudget:
         if names not in self._known:
             self._known[names] = stop_p95_s(self._estate, names, self._rng())
         return self._known[names]
-
-
-def _left_of(unit: Unit, known: Mapping[str, Left]) -> Left:
-    """Return how long a unit has what it needs; what is not known yet stays."""
-    left = min((known.get(one, NEVER) for one in unit.needs), key=_seconds, default=NEVER)
-    if unit.needs_any:
-        left = min(left, _shared([known.get(one, NEVER) for one in dict.fromkeys(unit.needs_any)]), key=_seconds)
-    return left
 
 
 def _shared(feeds: Iterable[Left]) -> Left:

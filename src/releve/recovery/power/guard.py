@@ -31,6 +31,9 @@ from releve.recovery.probe import Reading, probe
 #: Between two rounds of questions: while anything is on battery or has not been steady since, and else.
 PAUSE_S_BATTERY, PAUSE_S_LINE = 1.0, 5.0
 
+#: What is remembered of a discharge is written so often; what was drawn since is reckoned anew after a kill.
+KEEP_EVERY_S = 5.0
+
 OnEvent = Callable[[Happened], None]
 Pause = Callable[[float], Awaitable[None]]
 Look = Callable[[Unit], Awaitable[Reading | None]]
@@ -106,7 +109,9 @@ class Guard:
         asked = await asyncio.gather(*(self.ask(unit) for unit in self._sources.values()))
         heard = self.vigil.hear(self.now() / 1e6, dict(zip(self._sources, asked, strict=True)))
         # The decision first: whoever is killed between here and the first command goes on with it.
-        self._keep()
+        memory = self.vigil.memory
+        if heard.lines or heard.stop or (self.vigil.is_cut and memory.at_s - self._kept.at_s >= KEEP_EVERY_S):
+            self._keep()
         for kind, unit, detail in heard.lines:
             self._tell(kind, unit, detail)
         if heard.stop is not None:

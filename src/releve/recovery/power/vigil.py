@@ -249,7 +249,8 @@ class Vigil:
         for left_s, units in reversed(stages(remaining)):
             if not (units & self._acting) - decided:
                 continue
-            p95_s = self._budget_s(units - self.memory.clean)
+            # What is down already counts as well: a little early, and the same set whatever has been stopped so far.
+            p95_s = self._budget_s(units)
             if left_s <= p95_s + self._rules.margin_s:
                 return self._stop(at_s, units, left_s, p95_s)
         if self._rules.shed_tier is None or self._on_for_s(at_s) < self._rules.shed_after_s:
@@ -258,7 +259,7 @@ class Vigil:
         if not (units & self._acting) - decided:
             return None
         left_s = min(remaining[name] for name in units)
-        return self._stop(at_s, units, left_s, self._budget_s(units - self.memory.clean), is_shed=True)
+        return self._stop(at_s, units, left_s, self._budget_s(units), is_shed=True)
 
     def _stop(self, at_s: float, units: frozenset[str], left_s: float, p95_s: float, *, is_shed: bool = False) -> Stop:
         on = tuple(name for name in self._sources if self.memory.sources[name].is_on)
