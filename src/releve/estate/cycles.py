@@ -8,12 +8,15 @@ Source: Tarjan, "Depth-first search and linear graph algorithms" (1972), with a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from releve.estate.model import Bilingual, BreakPoint, Unit
 
 Needs = Mapping[str, Iterable[str]]
+
+#: So many places of a cycle are tried for its break point, those one would rather open first.
+CANDIDATES_MAX = 24
 
 
 def strongly_connected(needs: Needs) -> list[list[str]]:
@@ -129,6 +132,20 @@ def demanded_breaks(units: Mapping[str, Unit], breaks: Iterable[BreakPoint] = ()
 
     Each names the cycle that is met next when the proposals before it are taken up.
     """
+    declared = tuple(breaks)
+    stuck = dict.fromkeys(can_never_start(units, declared))
+    first = first_needs(units, declared)
+    waits = {name: [one for one in (*first[name], *units[name].needs_any) if one in stuck] for name in stuck}
+    place = {name: number for number, name in enumerate(stuck)}
+    demands: list[Demand] = []
+    for members in sorted(strongly_connected(waits), key=lambda members: min(place[name] for name in members)):
+        demands += _demanded_in({name: units[name] for name in sorted(members, key=place.__getitem__)}, declared)
+    return demands
+
+
+def _demanded_in(circle: Mapping[str, Unit], breaks: tuple[BreakPoint, ...]) -> list[Demand]:
+    """Return the demands of units that all wait for each other, as if everything else were up."""
+    units = {name: _within(unit, circle) for name, unit in circle.items()}
     declared = list(breaks)
     demands: list[Demand] = []
     while (walk := name_a_cycle(units, declared)) is not None:
@@ -137,10 +154,20 @@ def demanded_breaks(units: Mapping[str, Unit], breaks: Iterable[BreakPoint] = ()
         if not candidates:
             demands.append(Demand(tuple(walk), "", ""))
             break
-        unit, without = min(candidates, key=lambda edge: _cost(units, declared, edge))
+        candidates.sort(key=lambda edge: (edge[1] in units[edge[0]].needs, units[edge[0]].tier))
+        unit, without = min(candidates[:CANDIDATES_MAX], key=lambda edge: _cost(units, declared, edge))
         demands.append(Demand(tuple(walk), unit, without))
         declared.append(BreakPoint(unit, without, Bilingual("", "")))
     return demands
+
+
+def _within(unit: Unit, circle: Mapping[str, Unit]) -> Unit:
+    return replace(
+        unit,
+        needs=tuple(one for one in unit.needs if one in circle),
+        start_needs=tuple(one for one in unit.start_needs if one in circle),
+        needs_any=unit.needs_any if all(one in circle for one in unit.needs_any) else (),
+    )
 
 
 def _cost(units: Mapping[str, Unit], declared: list[BreakPoint], edge: tuple[str, str]) -> tuple[int, bool, int]:

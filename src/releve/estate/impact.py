@@ -106,7 +106,7 @@ def takes_down(estate: Estate) -> dict[str, frozenset[str]]:
     number = {name: bit for bit, name in enumerate(estate.units)}
     bits = {name: 1 << bit for name, bit in number.items()}
     users = _users(estate)
-    waiting = dict.fromkeys(estate.units)
+    waiting = dict.fromkeys(_needed_first(estate))
     # The least sets for which the rule of `impact` holds; a unit is looked at again when what it needs has grown.
     while waiting:
         name = next(iter(waiting))
@@ -125,6 +125,24 @@ def takes_down(estate: Estate) -> dict[str, frozenset[str]]:
             waiting.update(dict.fromkeys(users[name]))
     names = list(estate.units)
     return {name: frozenset(names[bit] for bit in _ones(known)) for name, known in bits.items()}
+
+
+def _needed_first(estate: Estate) -> list[str]:
+    """Return the units so that what is needed comes before what needs it, as far as cycles allow."""
+    order: list[str] = []
+    seen: set[str] = set()
+    for root in estate.units:
+        todo = [(root, False)]
+        while todo:
+            name, is_done = todo.pop()
+            if is_done:
+                order.append(name)
+            elif name not in seen:
+                seen.add(name)
+                unit = estate.units[name]
+                todo.append((name, True))
+                todo += [(one, False) for one in (*unit.needs, *unit.needs_any) if one not in seen]
+    return order
 
 
 def _ones(bits: int) -> Iterable[int]:
