@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
+from releve.errors import WrongUse
 from releve.estate import Unit
 from releve.recovery.power.reading import UpsReading, from_mib, from_nut_lines, lost
 from releve.recovery.probe import datagram, snmp
@@ -61,10 +62,12 @@ async def _ask_nut(address: Address) -> UpsReading:
 
 
 async def _ask_snmp(address: Address, timeout_s: float) -> UpsReading:
+    version = address.query.get("version", "2c")
+    if version not in snmp.VERSIONS:
+        known = " and ".join(snmp.VERSIONS)
+        raise WrongUse("probe.snmp-version", f"{address.shown()}: version {version!r} is not spoken; {known} are.")
     request_id = secrets.randbelow(2**31)
-    words = snmp.question(
-        request_id, address.password or address.query.get("community", "public"), address.query.get("version", "2c")
-    )
+    words = snmp.question(request_id, address.password or address.query.get("community", "public"), version)
     found: list[snmp.Values] = []
 
     def judge(data: bytes) -> Verdict | None:
