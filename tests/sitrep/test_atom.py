@@ -39,11 +39,16 @@ def test_a_feed_without_reports_is_a_feed() -> None:
     assert root.findall(f"{ATOM}entry") == []
 
 
+def test_what_xml_cannot_hold_is_replaced_wherever_it_came_from() -> None:
+    title = read(atom(Bilingual("Centre\x01", "Centre"), [], 0)).findtext(f"{ATOM}title") or ""
+    assert title.endswith("Centre\ufffd")
+
+
 def test_published_reports_are_entries_newest_first(signed: Callable[..., Edition]) -> None:
     first, second = signed("cut"), signed("restart")
     root = read(atom(NAME, [second, first], 0, url="https://etat.hopital.example/"))
     titles = [entry.findtext(f"{ATOM}title") for entry in root.findall(f"{ATOM}entry")]
     assert titles == [f"Point de situation n° {n} / Situation report no. {n}" for n in (2, 1)]
     content = root.findtext(f"{ATOM}entry/{ATOM}content") or ""
-    assert "Urgences ouvertes.\ufffd & < >" in content, "what XML cannot hold is replaced, the rest is kept"
+    assert "Urgences ouvertes. & < >" in content, "control characters are no words"
     assert "one chance in two" not in content, "the public is told the P90 alone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -127,6 +128,16 @@ def test_a_recipient_that_is_refused_keeps_nobody_else_waiting(register: Registe
     mailbox.refuses = {}
     tried(register, rules, mailbox, at + RETRY_FIRST_S * S)
     assert [to for to, _ in mailbox.taken] == ["tous@hopital.example", "alerte@ars.example"]
+
+
+def test_two_that_send_at_once_send_once(register: Register, moments: Moments) -> None:
+    at, mailbox = moments["cut"].issued_at, Mailbox()
+    rules = queued(register, moments["cut"])
+    (register.folder / "outbox" / "lock").touch()
+    with (register.folder / "outbox" / "lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert tried(register, rules, mailbox, at) == []
+    assert len(tried(register, rules, mailbox, at)) == 2
 
 
 def test_a_password_that_others_can_read_is_refused(register: Register, moments: Moments) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markupsafe import escape
 
 from releve.errors import Refused, StoreUnable, WrongUse
-from releve.sitrep import Person, Register, SituationReport, lay_out, sections
-from releve.sitrep.register import DRAFT_AGE_MAX_S, REGISTER
+from releve.sitrep import Person, Register, SituationReport, lay_out, render_html, sections
+from releve.sitrep.cap import cap
+from releve.sitrep.pdf import render_pdf
+from releve.sitrep.register import DRAFT_AGE_MAX_S, REGISTER, printable
 
 Moments = dict[str, SituationReport]
 S = 1_000_000
@@ -132,7 +138,25 @@ def test_published_reports_are_closed_numbered_and_kept(register: Register, mome
 def test_a_withdrawn_number_is_not_used_again(register: Register, moments: Moments) -> None:
     register.draft(moments["cut"])
     assert register.withdraw(1, by=PAUL, at=0, reason="wrong estate").status == "withdrawn"
-    assert register.draft(moments["restart"]).sheet.number == 2
+    second = register.draft(moments["restart"])
+    assert second.sheet.number == 2
+    assert lay_out(second, "cell", "en").supersedes == "", "nothing was published before it"
+
+
+@given(words=st.text(max_size=200))
+@settings(max_examples=25)
+def test_whatever_a_person_pastes_becomes_words_in_every_form(
+    words: str, tmp_path_factory: pytest.TempPathFactory, every_moment: Moments
+) -> None:
+    register = Register(tmp_path_factory.mktemp("reports"))
+    register.draft(every_moment["cut"])
+    edition = register.edit(1, "emergency", "fr", words, by=PAUL, at=0)
+    assert render_pdf(edition, "fr", "public").startswith(b"%PDF-")
+    ElementTree.fromstring(cap(edition, None, sender="a"))
+    page = render_html(edition, "fr", "public")
+    for line in printable(words).split("\n"):
+        assert escape(line.strip()) in page
+        assert "<script" not in page
 
 
 def test_a_wrong_section_names_the_right_ones(register: Register, moments: Moments) -> None:

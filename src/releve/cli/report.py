@@ -48,6 +48,7 @@ from releve.sitrep.mail import deliver
 from releve.sitrep.outbox import read_mail_rules, waiting
 from releve.sitrep.public import write_public
 from releve.sitrep.publishing import finish, publish
+from releve.sitrep.register import printable
 
 _PROBE_TIMEOUT_S = 3.0
 
@@ -215,7 +216,7 @@ def _send_waiting(folder: Path) -> int:
 
 
 def _person(options: argparse.Namespace) -> Person:
-    return Person(options.by.strip(), options.role.strip())
+    return Person(printable(options.by).strip(), printable(options.role).strip())
 
 
 def _number(register: Register, options: argparse.Namespace) -> int:

@@ -44,13 +44,13 @@ class Written:
 
 def next_number(folder: Path) -> int:
     """Return the number of the next report of a folder; 1 where there is none."""
-    return max(_numbers(folder), default=0) + 1
+    return max(numbers_of(folder), default=0) + 1
 
 
 def earlier_forecasts(folder: Path) -> tuple[Forecast, ...]:
     """Return the forecasts that were published in this folder, oldest first."""
     found = []
-    for number in sorted(_numbers(folder)):
+    for number in sorted(numbers_of(folder)):
         value = orjson.loads((folder / f"{stem(number)}.json").read_bytes()).get("forecast")
         if value is not None:
             found.append(msgspec.convert(value, Forecast))
@@ -102,7 +102,7 @@ def write_edition(edition: Edition, folder: Path) -> Written:
 def write_index(folder: Path) -> Path:
     """Write the list of a folder's reports anew, and return its page."""
     entries = []
-    for number in sorted(_numbers(folder), reverse=True):
+    for number in sorted(numbers_of(folder), reverse=True):
         value = orjson.loads((folder / f"{stem(number)}.json").read_bytes())
         entries.append({key: str(value.get(key, "")) for key in _INDEXED} | {"stem": stem(number)})
     put(folder / "index.json", orjson.dumps(entries, option=orjson.OPT_INDENT_2))
@@ -193,7 +193,8 @@ def _reading(reading: Reading) -> dict[str, str]:
     return {"hospital": reading.hospital, "at": to_iso(reading.at), "fr": reading.seen.fr, "en": reading.seen.en}
 
 
-def _numbers(folder: Path) -> list[int]:
+def numbers_of(folder: Path) -> list[int]:
+    """Return the numbers of the reports that lie in a folder."""
     if not folder.is_dir():
         return []
     return [int(found.group(1)) for path in folder.iterdir() if (found := _NUMBERED.fullmatch(path.name))]

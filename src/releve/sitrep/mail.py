@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiosmtplib
@@ -45,10 +49,16 @@ async def deliver(folder: Path, rules: MailRules, at: Instant) -> list[Delivered
 
     raises  WrongUse  the file with the relay's password is missing, open to others, or not "user:password"
     """
-    due = [one for one in waiting(folder) if not one.refused and one.next_at <= at]
-    if not due:
-        return []
     login = _login(rules.secret)
+    with _alone(folder) as is_alone:
+        # Somebody else (a node, a terminal) is sending just now: what it leaves waits for the next time.
+        due = [one for one in waiting(folder) if not one.refused and one.next_at <= at] if is_alone else []
+        return await _deliver(folder, rules, login, due, at) if due else []
+
+
+async def _deliver(
+    folder: Path, rules: MailRules, login: tuple[str, str] | None, due: list[Queued], at: Instant
+) -> list[Delivered]:
     client = aiosmtplib.SMTP(
         hostname=rules.relay_host,
         port=rules.relay_port,
@@ -103,6 +113,23 @@ def _again(folder: Path, one: Queued, said: str, at: Instant, *, refused: bool =
     )
     put(folder / OUTBOX / f"{one.name}.json", msgspec.json.encode(later))
     return Delivered(one.name, False, said)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Hold the outbox, so that no message is sent twice; yields False while another process holds it."""
+    outbox = folder / OUTBOX
+    outbox.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(outbox / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def _said(error: Exception) -> str:

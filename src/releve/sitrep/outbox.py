@@ -117,8 +117,9 @@ def compose_mail(edition: Edition, audience: str, rules: MailRules, attachments:
     fr, en = (lay_out(edition, audience, lang) for lang in LANGS)
     mark = f"[{WORDS['fr']['exercise'].split(' ')[0]}] " if sheet.is_exercise else ""
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = f"{mark}{fr.title} / {en.title} — {fr.name}"
-    message["From"] = formataddr((fr.name, rules.sender))
+    name = " ".join(fr.name.split())  # a header is one line
+    message["Subject"] = f"{mark}{fr.title} / {en.title} — {name}"
+    message["From"] = formataddr((name, rules.sender))
     # Each recipient stands in the envelope alone: nobody reads who else is told.
     message["To"] = formataddr((fr.reader, rules.sender))
     message["Date"] = format_datetime(local(edition.published.at, sheet.zone))

@@ -133,7 +133,7 @@ def lay_out(edition: Edition, audience: str, lang: str) -> Paper:
         exercise=words["exercise"] if sheet.is_exercise else "",
         issued=words["issued"].format(when=date_text(sheet.issued_at, sheet.zone, lang)),
         next=words["next"].format(when=clock_text(sheet.next_at, sheet.issued_at, sheet.zone, lang)),
-        supersedes=words["supersedes"].format(number=sheet.number - 1) if sheet.number > 1 else "",
+        supersedes=words["supersedes"].format(number=sheet.supersedes) if sheet.supersedes else "",
         headline=sheet.headline.in_language(lang),
         parts=parts,
         evidence_title=words["evidence"],

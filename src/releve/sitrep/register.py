@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from unicodedata import category
 
 import msgspec
 
@@ -30,7 +31,7 @@ from releve.sitrep.edition import (
     drafted_words,
     section_of,
 )
-from releve.sitrep.folder import next_number, put
+from releve.sitrep.folder import next_number, numbers_of, put
 from releve.sitrep.report import SituationReport
 from releve.sitrep.sections import FORM
 from releve.sitrep.sheet import Sheet, compose
@@ -121,7 +122,8 @@ class Register:
             opened = self.opened()
             version = opened.sheet.version + 1 if opened is not None else 1
             number = self.next_number()
-            sheet = msgspec.structs.replace(compose(report, version=version), number=number)
+            before = max((one for one in numbers_of(self.folder) if one < number), default=0)
+            sheet = msgspec.structs.replace(compose(report, version=version), number=number, supersedes=before)
             put(self.folder / _draft_name(number, version), msgspec.json.encode(sheet))
             self._add(Action(report.issued_at, "draft", number, by or Person(""), version=version))
             return self.edition(number)
@@ -137,7 +139,7 @@ class Register:
                   WrongUse  no such section, no name, or more than WORDS_CHARS_MAX
         """
         _named(by)
-        words = "\n".join(line.rstrip() for line in words.replace("\r", "").strip().split("\n"))
+        words = "\n".join(line.rstrip() for line in printable(words).strip().split("\n"))
         if len(words) > WORDS_CHARS_MAX:
             raise WrongUse(
                 "sitrep.too-long",
@@ -299,6 +301,11 @@ class Register:
 
 def _draft_name(number: int, version: int) -> str:
     return f"draft-{number:04}.{version}.json"
+
+
+def printable(words: str) -> str:
+    """Return words without what is no text: control characters, and halves of characters."""
+    return "".join(letter for letter in words if letter in "\n\t" or category(letter) not in ("Cc", "Cs"))
 
 
 def _named(by: Person) -> None:

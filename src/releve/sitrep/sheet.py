@@ -61,9 +61,10 @@ class Row(msgspec.Struct, frozen=True):
 class Sheet(msgspec.Struct, frozen=True):
     """One report, worded.
 
-    version   of the draft: the same number drafted again from newer facts
-    sections  audience → language → sections
-    after     units (power) without whose return the clock does not run
+    version     of the draft: the same number drafted again from newer facts
+    sections    audience → language → sections
+    after       units (power) without whose return the clock does not run
+    supersedes  number of the report before it; 0: there is none
     """
 
     number: int
@@ -83,6 +84,7 @@ class Sheet(msgspec.Struct, frozen=True):
     forecast: Forecast | None
     losses: tuple[dict[str, Any], ...] = ()
     journal: tuple[dict[str, Any], ...] = ()
+    supersedes: int = 0
 
 
 def compose(report: SituationReport, *, version: int = 1) -> Sheet:
@@ -120,6 +122,7 @@ def compose(report: SituationReport, *, version: int = 1) -> Sheet:
             for loss in report.losses
         ),
         journal=tuple(to_json(line) for line in report.journal),
+        supersedes=report.number - 1,
     )
 
 
