@@ -28,6 +28,7 @@ from releve.board.waiting import ANSWERS, RUN_VERBS, earlier, questions, unanswe
 from releve.clock import Instant
 from releve.errors import ReleveError
 from releve.estate import Bilingual, Estate, impact
+from releve.estate.layers import around, is_grouped
 from releve.estate.picture import picture
 from releve.recovery.folder import Decision, RecoveryFolder, Verb
 from releve.screen import Pages, Screen, Visitor
@@ -347,6 +348,9 @@ async def estate_page(board: CrisisBoard, request: Request, visitor: Visitor) ->
         return _draw(board, request, visitor, recovery, "crisis_none.html", place="estate")
     chosen = request.query_params.get("unit", "")
     fallen = (chosen,) if chosen in recovery.estate.units else ()
+    falling = impact(recovery.estate, fallen) if fallen else None
+    # Of a large estate, whose units are drawn in groups, the surroundings of the chosen one are drawn one by one.
+    part = around(recovery.estate, chosen) if fallen and is_grouped(recovery.estate) else recovery.estate
     return _draw(
         board,
         request,
@@ -355,8 +359,8 @@ async def estate_page(board: CrisisBoard, request: Request, visitor: Visitor) ->
         "estate.html",
         place="estate",
         chosen=recovery.estate.units[chosen] if fallen else None,
-        impact=impact(recovery.estate, fallen) if fallen else None,
-        picture=_picture(board, request, recovery.estate, recovery, fallen),
+        impact=falling,
+        picture=_picture(board, request, part, recovery, (*fallen, *falling.falls) if falling else ()),
     )
 
 

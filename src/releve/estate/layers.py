@@ -51,10 +51,15 @@ class Line(NamedTuple):
     kind: LineKind
 
 
+def is_grouped(estate: Estate) -> bool:
+    """Return whether a picture of it draws same-shaped units as one box."""
+    return len(estate.units) > UNITS_ALONE_MAX
+
+
 def boxes(estate: Estate) -> tuple[list[Box], list[Line]]:
     """Return the boxes of a picture and the lines between them."""
     units = list(estate.units.values())
-    groups = [[unit] for unit in units] if len(units) <= UNITS_ALONE_MAX else _grouped(units)
+    groups = _grouped(units) if is_grouped(estate) else [[unit] for unit in units]
     made = [Box(key, tuple(members)) for key, members in enumerate(groups)]
     box_of = {unit.id: box.key for box in made for unit in box.units}
     opened = {(point.unit, point.without) for point in estate.breaks}
