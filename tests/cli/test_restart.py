@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -43,13 +44,13 @@ class Centre:
         (path / "slow.py").write_text(SLOW, "utf-8")
         self.file.write_text(
             '[[contact]]\nid = "anne"\nname = "Anne"\nphone = "01 40 00 00 01"\n'
-            + self._unit("storage")
-            + self._unit("db", "storage")
+            + self.unit("storage")
+            + self.unit("db", "storage")
             + '[[unit]]\nid = "key"\nneeds = ["storage"]\nstart = {person = "anne", do = "turn the key"}\n',
             "utf-8",
         )
 
-    def _unit(self, name: str, *needs: str) -> str:
+    def unit(self, name: str, *needs: str) -> str:
         up = self.path / f"{name}.up"
         return f"""
 [[unit]]
@@ -140,6 +141,34 @@ def test_a_killed_restart_goes_on_at_the_other_console_and_runs_no_command_twice
     assert kinds[-1] == ("run-ended", "")
     assert "Le processus qui l’exécutait a disparu" in centre.said(1)
     assert "en service       db" in centre.said(1)
+
+
+@pytest.mark.skipif("RELEVE_TORTURE" not in os.environ, reason="a minute of kills: make torture")
+def test_killed_again_and_again_it_still_runs_every_command_once(centre: Centre) -> None:
+    dice = random.Random(7)
+    names = [f"s{index}" for index in range(24)]
+    text = "".join(centre.unit(name, *(dice.sample(names[:index], min(index, 2)))) for index, name in enumerate(names))
+    # A kill between a line and its command costs the whole time of that start: nobody can know that it did not run.
+    centre.file.write_text(text.replace("duration", "up_within_s = 10\nduration"), "utf-8")
+    for name in names:
+        centre.go(name)
+    (centre.path / "slow.py").write_text(SLOW.replace("while", "time.sleep(0.4)\nwhile"), "utf-8")
+    kills = 0
+    while kills < 200:
+        console = centre.console("--no-wait")
+        wanted = len(RecoveryFolder(centre.run).journal()) + dice.randint(1, 12)
+        while console.poll() is None and len(RecoveryFolder(centre.run).journal()) < wanted:
+            time.sleep(dice.uniform(0.0, 0.01))
+        if console.poll() is not None:
+            break
+        console.send_signal(signal.SIGKILL)
+        console.wait()
+        kills += 1
+    assert console.returncode == 0, centre.said(kills)
+    assert {name: centre.ran(name) for name in names} == dict.fromkeys(names, 1)
+    ups = [line.unit for line in RecoveryFolder(centre.run).journal() if line.kind in ("up", "already-up")]
+    assert sorted(ups) == sorted(names)
+    assert kills >= 5, kills
 
 
 def test_a_command_that_ended_while_nobody_looked_is_not_run_again(centre: Centre) -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from releve.clock import to_datetime
 from releve.estate import Estate
 from releve.recovery.console_words import KINDS
+from releve.recovery.driver.person import whom
 from releve.recovery.journal import Happened
 from releve.recovery.outcome import RunResult
 from releve.recovery.past import step_of
@@ -29,6 +30,10 @@ _WORDS = {
         "failed": "failed",
         "blocked": "blocked behind them",
         "left": "not done",
+        "everybody": "everybody",
+        "release": "release {unit} to {where}",
+        "failed-now": "Retry, skip or cancel",
+        "colon": ": ",
     },
     "fr": {
         "followed": "Un autre processus exécute cette opération. Vous voyez la même ; vos décisions comptent.",
@@ -42,6 +47,10 @@ _WORDS = {
         "failed": "en échec",
         "blocked": "bloqués derrière",
         "left": "non faits",
+        "everybody": "tous",
+        "release": "rendre aux soins {unit}, pour {where}",
+        "failed-now": "Réessayer (retry), laisser de côté (skip) ou abandonner (cancel)",
+        "colon": "\u202f: ",
     },
 }
 
@@ -61,6 +70,7 @@ class RunScreen:
     """Shows a run, in one language; use it as a block."""
 
     def __init__(self, estate: Estate, lang: str) -> None:
+        self._estate = estate
         self._zone = ZoneInfo(estate.zone)
         self._lang = lang
         self._words = _WORDS[lang]
@@ -74,7 +84,7 @@ class RunScreen:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(highlight=False), refresh_per_second=4, transient=True)
+            self._live = Live(console=Console(highlight=False), auto_refresh=False, transient=True)
             self._live.start()
             self.note(self._words["typing"])
         return self
@@ -93,11 +103,11 @@ class RunScreen:
         self._count(line)
         if line.kind == "launched":
             return  # for whoever resumes the run, not for people
-        mark, *words = KINDS[line.kind]
+        mark, *words = KINDS.get(line.kind, ("·", line.kind, line.kind))
         clock = to_datetime(line.at).astimezone(self._zone).strftime("%H:%M:%S")
         took = f" ({line.took_s:.1f} s)" if line.took_s is not None else ""
         where = step_of(line)
-        text = f"{clock} {mark} {words[self._lang == 'en']:16} {where:24} {line.detail}{took}"
+        text = f"{clock} {mark} {words[self._lang == 'en']:16} {where:24} {self._detail(line)}{took}"
         self._print(text.rstrip(), _COLOURS.get(mark, ""))
 
     def say(self, what: str) -> None:
@@ -124,6 +134,26 @@ class RunScreen:
         for word, names in (("failed", result.failed), ("blocked", result.blocked), ("left", result.left)):
             if names:
                 self._print(f"{self._words[word]}: {', '.join(names)}")
+
+    def _detail(self, line: Happened) -> str:
+        """Return the detail of a line; what a person is asked for in the language of this console."""
+        unit = self._estate.units.get(line.unit)
+        if line.kind != "asked" or unit is None:
+            return line.detail
+        reminder = line.detail.partition(": ")[0] + self._words["colon"] if line.detail.startswith("reminder") else ""
+        command = {"start": unit.start, "stop": unit.stop, "check": unit.check}.get(line.act)
+        if line.act == "release":
+            site = self._estate.sites.get(line.hospital)
+            where = site.name.in_language(self._lang) if site else self._words["everybody"]
+            what = self._words["release"].format(unit=unit.name.in_language(self._lang), where=where)
+            contact = unit.release
+        elif command is not None and command.words is not None:
+            what, contact = command.words.in_language(self._lang), command.address
+        else:
+            repair = f"{unit.repair.in_language(self._lang)}. " if unit.repair else ""
+            what, contact = f"{repair}{self._words['failed-now']}", unit.owner
+        called = self._estate.contacts.get(contact)
+        return reminder + what + (self._words["colon"] + whom(called, self._lang) if called else "")
 
     def _count(self, line: Happened) -> None:
         name = step_of(line)
@@ -154,5 +184,6 @@ class RunScreen:
         self._live.update(
             self._words["status"].format(
                 done=len(self._done), running=len(self._running), names=names, asked=len(self._asked)
-            )
+            ),
+            refresh=True,  # and not by itself: what somebody is typing would be wiped away four times a second
         )

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from releve.estate import Command, Estate
 from releve.estate.model import Bilingual
-from releve.recovery.driver.ansible import Ansible
+from releve.recovery.driver.ansible import Ansible, _of_host
+from releve.recovery.driver.local import Ended
 from releve.recovery.driver.order import Launched, Order
 
 pytestmark = [
@@ -69,6 +72,11 @@ def test_what_cannot_be_called_is_known_without_calling(playbook: Path) -> None:
     (flaw,) = asyncio.run(driver.flaws(Command(("/nowhere/site.yml",), driver="ansible")))
     assert flaw == "the playbook /nowhere/site.yml is not there"
     assert driver.words(command(playbook, "--limit", "db1")).endswith("site.yml -i inventory --limit db1")
+
+
+@given(st.binary(max_size=300))
+def test_whatever_a_call_says_each_host_gets_a_verdict(words: bytes) -> None:
+    assert not _of_host("site.yml", "db1", Ended(2, "it ended with 2", b"db1 : ok=x " + words)).ok or b"db1" in words
 
 
 def command(playbook: Path, *more: str) -> Command:

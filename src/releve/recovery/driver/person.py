@@ -29,8 +29,9 @@ class Person:
         return [] if contact.phone else [f"{contact.name.en} has no phone number"]
 
 
-def whom(contact: Contact | None) -> str:
+def whom(contact: Contact | None, lang: str = "en") -> str:
     """Return a name with its phone number."""
     if contact is None:
         return "nobody is named"
-    return f"{contact.name.en}, {contact.phone}" if contact.phone else contact.name.en
+    name = contact.name.in_language(lang)
+    return f"{name}, {contact.phone}" if contact.phone else name
