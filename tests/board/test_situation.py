@@ -1,5 +1,6 @@
 """What is out for whom, since when, until when."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from releve.board.situation import TOLD_AGE_US_MAX, situation
@@ -82,6 +83,15 @@ def test_a_range_that_has_passed_says_so(tmp_path: Path) -> None:
     window = situation(estate(tmp_path), [], [promised(NOON_US, 1, 2)], NOON_US).essential.now
     assert window is not None
     assert [window.is_over(NOON_US + 2 * MINUTE_US), window.is_over(NOON_US + 2 * MINUTE_US + 1)] == [False, True]
+
+
+def test_each_hospital_has_what_it_misses_and_until_when_all_of_it_is_back(tmp_path: Path) -> None:
+    measured = [seen("record", "H01", "down"), seen("laboratory", "H01", "normal"), seen("mail", "H01", "returning")]
+    said = replace(promised(NOON_US, 30, 60), hospitals={"H01": Span(60, 120)})
+    place = situation(estate(tmp_path), measured, [said], NOON_US).places[0]
+    assert [(unit.id, state) for unit, state in place.missing] == [("record", "down"), ("mail", "returning")]
+    assert place.outlook.now is not None
+    assert place.outlook.now.p90_at == NOON_US + 2 * MINUTE_US
 
 
 def test_no_clock_time_is_given_before_the_power_is_back(tmp_path: Path) -> None:

@@ -95,9 +95,23 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """One hospital.
+
+    missing  (service, state) of what it cannot count on, in the order in which care wants it back
+    outlook  until when the last of them is back there
+    """
+
+    hospital: Site
+    missing: tuple[tuple[Unit, str], ...]
+    outlook: Outlook
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """The whole of it.
 
+    places    hospitals that miss something, in the order of the estate
     out       hospitals that miss at least one service
     beds_out  their beds; beds is of all hospitals, 0 where the estate does not say
     after     units without whose return the clock of the forecast does not run
@@ -105,6 +119,7 @@ class Situation:
     """
 
     rows: tuple[Row, ...]
+    places: tuple[Place, ...]
     hospitals: int
     out: int
     beds: int
@@ -139,6 +154,7 @@ def situation(
                 waits[name] = span
     return Situation(
         rows,
+        places=tuple(_places(estate, rows, forecasts)),
         hospitals=len(estate.hospitals()),
         out=len(out),
         beds=sum(site.beds for site in estate.hospitals()),
@@ -170,6 +186,15 @@ def window(forecast: Forecast, span: Span | None) -> Window | None:
         return None
     issued = forecast.issued_at
     return Window(issued, issued + round(span.p50_s * 1e6), issued + round(span.p90_s * 1e6), forecast.provisional)
+
+
+def _places(estate: Estate, rows: Sequence[Row], forecasts: Sequence[Forecast]) -> Iterable[Place]:
+    for site in estate.hospitals():
+        missing = tuple(
+            (row.unit, cell.state) for row in rows for cell in row.cells if cell.hospital.id == site.id and cell.is_out
+        )
+        if missing:
+            yield Place(site, missing, outlook([(one, one.hospitals.get(site.id)) for one in forecasts]))
 
 
 def _until_released(forecast: Forecast, unit: str) -> Span | None:

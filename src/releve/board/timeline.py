@@ -258,12 +258,14 @@ def _steps(
     for line in run:
         if line.unit in estate.units and line.kind in _BECOMES:
             lines.setdefault(name_of(line), []).append(line)
-    spans = forecast.units if forecast is not None and not forecast.after else {}
     found = []
     for name in dict.fromkeys((*planned, *estate.units, *lines)):
         unit, act, hospital = split_name(name)
         state, began, ended, last = _lived(lines.get(name, []))
-        span = spans.get(name) if state not in ("done", "skipped") else None
+        span = None
+        if forecast is not None and not forecast.after and state not in ("done", "skipped"):
+            at_hospital = forecast.at_hospital.get(unit, {}).get(hospital) if act == "release" else None
+            span = at_hospital or forecast.units.get(name)
         issued = forecast.issued_at if forecast is not None else 0
         found.append(
             Step(
