@@ -82,6 +82,13 @@ def test_two_feeds_measured_at_one_address_are_one(tmp_path: Path) -> None:
     assert "measured at the same address" in one.en
 
 
+def test_two_feeds_in_one_room_are_a_risk(tmp_path: Path) -> None:
+    feeds = "".join(f'[[feed]]\nid = "{name}"\nroom = "one"\n' for name in ("a", "b"))
+    (one,) = of_kind(found(tmp_path, feeds + '[[host]]\nid = "host"\nneeds_any = ["a", "b"]\n'), "one-feed")
+    assert (one.severity, one.units) == ("risk", ("a", "b"))
+    assert "one room, one, whose cooling" in one.en
+
+
 def test_two_feeds_that_share_nothing_are_two(tmp_path: Path) -> None:
     text = '[[feed]]\nid = "a"\n[[feed]]\nid = "b"\n[[host]]\nid = "host"\nneeds_any = ["a", "b"]\n'
     assert of_kind(found(tmp_path, text), "one-feed") == []

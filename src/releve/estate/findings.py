@@ -9,7 +9,7 @@ something that nobody wrote down. Finding nothing means that the file holds none
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Literal
@@ -129,29 +129,39 @@ def _one_feed(estate: Estate, causes: Mapping[str, frozenset[str]]) -> Iterator[
             users.setdefault(tuple(sorted(unit.needs_any)), []).append(unit.id)
     for members, standing in users.items():
         shared = frozenset.intersection(*(causes[one] for one in members))
-        nearest = [one for one in shared if not any(other != one and one in causes[other] for other in shared)]
-        fr_members, en_members = _listed(members, "fr"), _listed(members, "en")
+        nearest = sorted(one for one in shared if not any(other != one and one in causes[other] for other in shared))
+        why = _why_one(estate, members, nearest)
+        if why is None:
+            continue
         is_power = all(estate.units[one].kind in (FEED, UPS) for one in members)
         fr_what = "Ces arrivées électriques n’en font qu’une" if is_power else "Ce choix n’en est pas un"
         en_what = "These feeds are one" if is_power else "This choice is none"
-        addresses = {estate.units[one].probe for one in members}
-        if nearest:
-            what = _listed(sorted(nearest), "fr"), _listed(sorted(nearest), "en")
-            why = f"toutes tombent avec {what[0]}", f"all fall with {what[1]}"
-        elif len(addresses) == 1 and None not in addresses:
-            why = "toutes sont mesurées à la même adresse", "all are measured at the same address"
-        else:
-            continue
+        severity, fr_why, en_why = why
         yield Finding(
             "one-feed",
-            "grave",
-            (*members, *sorted(nearest)),
-            f"{fr_what} : {fr_members} — {why[0]}. {_count(standing, 'fr')} en "
+            severity,
+            (*members, *nearest),
+            f"{fr_what} : {_listed(members, 'fr')} — {fr_why}. {_count(standing, 'fr')} en "
             f"{'dépend' if len(standing) == 1 else 'dépendent'}.",
-            f"{en_what}: {en_members} — {why[1]}. {_count(standing, 'en')} "
+            f"{en_what}: {_listed(members, 'en')} — {en_why}. {_count(standing, 'en')} "
             f"{'depends' if len(standing) == 1 else 'depend'} on them.",
             weight=len(standing),
         )
+
+
+def _why_one(estate: Estate, members: Sequence[str], nearest: list[str]) -> tuple[Severity, str, str] | None:
+    """Return how grave it is and why the members of a choice are one, or None when nothing says so."""
+    addresses = {estate.units[one].probe for one in members}
+    rooms = {estate.units[one].room for one in members}
+    if nearest:
+        return "grave", f"tout tombe avec {_listed(nearest, 'fr')}", f"all fall with {_listed(nearest, 'en')}"
+    if len(addresses) == 1 and None not in addresses:
+        return "grave", "une seule adresse de mesure", "all are measured at the same address"
+    if len(rooms) == 1 and "" not in rooms:
+        where = estate.rooms[rooms.pop()].name
+        fr = f"une seule salle, {where.fr}, dont le froid ou la fumée les arrête ensemble"
+        return "risk", fr, f"one room, {where.en}, whose cooling or smoke stops them together"
+    return None
 
 
 def _tool(estate: Estate) -> Iterator[Finding]:
