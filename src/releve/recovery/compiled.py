@@ -41,6 +41,9 @@ _INNER = (
     serial.find_place,
     serial.split,
     serial.occupy,
+    serial.place_all,
+    serial.lift,
+    serial.sort_by,
 )
 
 for _function in _INNER:
@@ -58,7 +61,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 play_ranked = _compiled(schedule.play_ranked)
 play_many = _compiled(schedule.play_many)
 place_all = _compiled(serial.place_all)
-lift = _compiled(serial.lift)
+walk = _compiled(serial.walk)
 
 
 def arrays_of(record: Any) -> Any:

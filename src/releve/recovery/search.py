@@ -37,12 +37,12 @@ NOISE_SHARES = (0.005, 0.02, 0.06, 0.2, 0.7)
 #: The same where only the makespan counts: there justification takes the large steps.
 NOISE_SHARES_MAKESPAN = (0.001, 0.003, 0.01, 0.03, 0.06)
 
-#: Timetables that breed where something may wait: the order of one up to some moment, of another from there on. The
-#: rest of the tries walk from one of them. Larger problems than this see too few generations.
-BREED, BREED_SIZE_MAX, WALK_SHARE = 20, 400, 0.85
+#: Where something may wait, so many timetables walk, each so many steps at a time. Sometimes the worst is replaced by
+#: a child: the order of one up to some moment, of another from there on. Larger problems see too few steps for that.
+WALKERS, ROWS, CHILD_SHARE, WALK_SIZE_MAX = 20, 50, 0.1, 400
 
-#: Noise on the longest chain for the first generation, and on the start times of a child.
-FIRST_SHARE, CHILD_SHARE = 0.3, 0.03
+#: Noise on the longest chain with which a walk begins.
+FIRST_SHARE = 0.3
 
 _LEAST_S = 1e-6
 
@@ -117,7 +117,7 @@ class _Search:
         if self._objective == "makespan" and self._numpy and all(len(steps) == 1 for steps in self._problem.calendars):
             justify = _Justify(self._problem, self._durations, self._best)
             if self._may_wait and self._is_small():
-                self._breed(justify, self._numpy.array(chain), least_s)
+                self._walk(justify, self._numpy.array(chain), least_s)
         attempt = 0
         while self._goes_on(attempt) and not (self._objective == "makespan" and self._score[0] <= least_s + _LEAST_S):
             self._try(attempt, justify)
@@ -125,7 +125,7 @@ class _Search:
         return list(map(float, self._best[0])), list(map(float, self._best[1]))
 
     def _is_small(self) -> bool:
-        return self._problem.size <= BREED_SIZE_MAX
+        return self._problem.size <= WALK_SIZE_MAX
 
     def _goes_on(self, attempt: int) -> bool:
         return attempt < self._tries if self._until is None else time.process_time() < self._until
@@ -148,36 +148,35 @@ class _Search:
         else:
             self._look(starts)
 
-    def _breed(self, justify: _Justify, chain: Any, least_s: float) -> None:
-        """Search among timetables in which something may wait, by generations."""
-        breed: list[tuple[float, Any]] = []
-        attempt = 0
-        while self._goes_on(attempt) and self._score[0] > least_s + _LEAST_S:
-            if len(breed) < BREED:
-                place = len(breed)
-                breed.append((inf, None))
-                keys = chain + self._dice.normal(0.0, FIRST_SHARE * self._score[0], self._problem.size)
-            elif self._dice.random() < WALK_SHARE:
-                place = int(self._dice.integers(0, BREED))
-                share = NOISE_SHARES_MAKESPAN[attempt % len(NOISE_SHARES_MAKESPAN)]
-                keys = breed[place][1] + self._dice.normal(0.0, share * breed[place][0], self._problem.size)
+    def _walk(self, justify: _Justify, chain: Any, least_s: float) -> None:
+        """Search among timetables in which something may wait, by many who walk."""
+        walkers: list[tuple[Any, Any]] = []
+        size = self._problem.size
+        shares = self._numpy.resize(self._numpy.array(NOISE_SHARES_MAKESPAN), ROWS)[:, None]
+        step = 0
+        while self._goes_on(step * ROWS) and self._score[0] > least_s + _LEAST_S:
+            if len(walkers) < WALKERS:
+                keys = chain + self._dice.normal(0.0, FIRST_SHARE * self._score[0], size)
+                walkers.append((keys, self._numpy.array([inf])))
+                place = len(walkers) - 1
+            elif self._dice.random() < CHILD_SHARE:
+                place = max(range(WALKERS), key=lambda one: float(walkers[one][1][0]))
+                walkers[place] = (self._child(walkers), self._numpy.array([inf]))
             else:
-                place = max(range(BREED), key=lambda one: breed[one][0])
-                keys = self._child(breed)
-            ends = self._tables.play(keys)[1] if attempt % 2 else justify.left(keys)[1]
-            starts, ends = justify.twice(ends)
-            self._take(starts, ends)
-            if float(ends.max()) <= breed[place][0]:
-                breed[place] = (float(ends.max()), starts.copy())
-            attempt += 1
+                place = int(self._dice.integers(0, WALKERS))
+            noise = self._dice.standard_normal((ROWS, size)) * (shares * self._score[0])
+            justify.walk(noise, *walkers[place])
+            starts = walkers[place][0]
+            self._take(starts, starts + justify.durations)
+            step += 1
 
-    def _child(self, breed: list[tuple[float, Any]]) -> Any:
-        """Return start times: of one parent up to some moment, of another from there on, disturbed a little."""
-        picks = self._dice.integers(0, BREED, 4)
-        makespan, early = min(breed[picks[0]], breed[picks[1]], key=lambda one: one[0])
-        _, late = min(breed[picks[2]], breed[picks[3]], key=lambda one: one[0])
-        keys = self._numpy.where(early < makespan * self._dice.random(), early, late + 2 * makespan)
-        return keys + self._dice.normal(0.0, CHILD_SHARE * makespan, len(keys))
+    def _child(self, walkers: list[tuple[Any, Any]]) -> Any:
+        """Return start times: of one walker up to some moment, of another from there on."""
+        picks = self._dice.integers(0, len(walkers), 4)
+        early, score = min((walkers[place] for place in picks[:2]), key=lambda one: float(one[1][0]))
+        late, _ = min((walkers[place] for place in picks[2:]), key=lambda one: float(one[1][0]))
+        makespan = float(score[0])
+        return self._numpy.where(early < makespan * self._dice.random(), early, late + 2 * makespan)
 
     def _look(self, priority: Any) -> None:
         """Dispatch in an order and keep what comes out if it is the best."""
@@ -235,18 +234,20 @@ class _Justify:
         self._profile = self._core.arrays_of(
             Profile(since=[0.0] * room_at[-1], taken=[0] * room_at[-1], steps=[1] * len(problem.capacities))
         )
-        self._durations = self._numpy.array(durations, dtype="float64")
+        self.durations = self._numpy.array(durations, dtype="float64")
         self._order = self._numpy.array(_topological(before, after), dtype="int64")
         self._place = self._numpy.empty(size, dtype="int64")
         self._place[self._order] = self._numpy.arange(size)
         self._starts, self._ends = self._numpy.zeros(size), self._numpy.zeros(size)
+        self._last = -self._place
+        self._keys, self._sorted = self._numpy.zeros(size), self._order.copy()
         self._right_starts, self._right_ends = self._numpy.zeros(size), self._numpy.zeros(size)
 
-    def left(self, keys: Any) -> Any:
-        """Return the serial timetable in the order of keys."""
-        self._core.lift(self._arcs, self._order, keys)
-        order = self._numpy.argsort(keys, kind="stable")
-        return self._put(order, self._starts, self._ends, True)
+    def walk(self, noise: Any, parent: Any, score: Any) -> None:
+        """Go a step from start times for each row of noise; parent and score are changed."""
+        room = (self._starts, self._ends, self._keys, self._sorted)
+        places = (self._order, self._place, self._last)
+        self._core.walk(self._arcs, self._profile, self.durations, *places, noise, parent, score, *room)
 
     def twice(self, ends: Any) -> Any:
         """Return a timetable pushed to the right and then to the left."""
@@ -256,7 +257,7 @@ class _Justify:
         return self._put(left, self._starts, self._ends, True)
 
     def _put(self, order: Any, starts: Any, ends: Any, forward: bool) -> Any:
-        self._core.place_all(self._arcs, self._profile, self._durations, order, starts, ends, forward)
+        self._core.place_all(self._arcs, self._profile, self.durations, order, starts, ends, forward)
         return starts, ends
 
 

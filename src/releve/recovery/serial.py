@@ -155,3 +155,60 @@ def lift(arcs: Arcs, order: Ints, keys: Floats) -> None:
         for at in range(arcs.before_at[task], arcs.before_at[task + 1]):
             if keys[task] <= keys[arcs.before[at]]:
                 keys[task] = keys[arcs.before[at]] + NEAR_S
+
+
+def sort_by(keys: Floats, ties: Ints, order: Ints) -> None:
+    """Sort tasks by their keys, then by ties; quick where the order was nearly right."""
+    for place in range(1, len(order)):
+        task = order[place]
+        at = place
+        while at > 0:
+            other = order[at - 1]
+            if keys[other] < keys[task] or (keys[other] == keys[task] and ties[other] < ties[task]):
+                break
+            order[at] = other
+            at -= 1
+        order[at] = task
+
+
+def walk(
+    arcs: Arcs,
+    profile: Profile,
+    durations: Floats,
+    topological: Ints,
+    first: Ints,
+    last: Ints,
+    noise: list[Floats],
+    parent: Floats,
+    score: Floats,
+    starts: Floats,
+    ends: Floats,
+    keys: Floats,
+    order: Ints,
+) -> None:
+    """Disturb a timetable once for each row of noise, justify it, and go on from there where it is not longer.
+
+    first, last  task → its place in a topological order, and that negated: who goes first where keys are equal
+    parent       start times gone on from; score holds their makespan; both are changed
+    """
+    for row in range(len(noise)):
+        for task in range(len(keys)):
+            keys[task] = parent[task] + noise[row][task]
+        lift(arcs, topological, keys)
+        sort_by(keys, first, order)
+        place_all(arcs, profile, durations, order, starts, ends, True)
+        for task in range(len(keys)):
+            keys[task] = -ends[task]
+        sort_by(keys, last, order)
+        place_all(arcs, profile, durations, order, starts, ends, False)
+        for task in range(len(keys)):
+            keys[task] = -ends[task]
+        sort_by(keys, first, order)
+        place_all(arcs, profile, durations, order, starts, ends, True)
+        makespan = 0.0
+        for task in range(len(keys)):
+            makespan = max(makespan, ends[task])
+        if makespan <= score[0]:
+            score[0] = makespan
+            for task in range(len(keys)):
+                parent[task] = starts[task]
