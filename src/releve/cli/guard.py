@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             "read. Give the feeds a probe such as nut://HOST:3493/UPS; nothing is watched.",
         )
     if options.check:
-        return 0 if asyncio.run(_check(estate)) else 1
+        return 0 if asyncio.run(_check(estate, StopBudget(estate))) else 1
     if options.folder is None:
         raise WrongUse("guard.folder", "releve guard needs --folder DIR, the recovery folder; nothing is watched.")
     if not 0 < options.every <= _EVERY_S_MAX:
@@ -77,7 +77,7 @@ async def _watch(estate: Estate, folder: RecoveryFolder, options: argparse.Names
 
     restart = begin_restart if options.restart else None
     guard = Guard(estate, folder, OrderlyStop(folder), show, restart=restart, every_s=options.every)
-    await _check(estate)
+    await _check(estate, guard.budget)  # what is reckoned now need not be in the first second of a cut
     watch = asyncio.ensure_future(guard.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,7 +90,7 @@ async def _watch(estate: Estate, folder: RecoveryFolder, options: argparse.Names
     return 0
 
 
-async def _check(estate: Estate) -> bool:
+async def _check(estate: Estate, budget: StopBudget) -> bool:
     """Say what a cut of every feed now would mean, and return whether there is time for a clean stop."""
     units = sources(estate)
     asked = dict(zip(units, await asyncio.gather(*(ask_ups(unit) for unit in units.values())), strict=True))
@@ -102,7 +102,7 @@ async def _check(estate: Estate) -> bool:
         else:
             print(f"{name}: {_said(reading)}")
             well &= reading.charge is not None or reading.runtime_s is not None or name in estate.battery.ups
-    seen = foresee(estate, {name: one for name, one in asked.items() if not one.is_lost}, StopBudget(estate))
+    seen = foresee(estate, {name: one for name, one in asked.items() if not one.is_lost}, budget)
     for left_s, needed_s, names in seen:
         is_enough = left_s >= needed_s
         well &= is_enough

@@ -1,7 +1,7 @@
 """The guard: what it decided it carries out, also after a kill -9, and afterwards it knows what was stopped clean."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,11 +37,11 @@ class Centre:
     stuck: frozenset[str] = frozenset()
     stopped: list[str] = field(default_factory=list)
     killed_at_s: float = float("inf")
-    ends_at_s: float = float("inf")
+    restart: Callable[[], Awaitable[None]] | None = None
 
     def guard(self) -> Guard:
         return Guard(
-            self.estate, self.folder, self.stop, lambda _: None, self.ask, self.look, None, self.now, self.pause
+            self.estate, self.folder, self.stop, lambda _: None, self.ask, self.look, self.restart, self.now, self.pause
         )
 
     def now(self) -> int:
@@ -171,6 +171,34 @@ def test_what_a_stuck_unit_blocks_is_stopped_without_it_and_the_stuck_one_is_unc
     night.run(300)
     unclean = [line for line in night.folder.journal() if line.kind == "unclean"]
     assert [line.unit for line in unclean] == ["record"]
+
+
+def test_a_guard_that_may_restarts_when_power_is_steady_and_stops_again_when_it_fails_meanwhile(
+    estate_of: EstateOf, tmp_path: Path
+) -> None:
+    def says(at_s: float) -> Mapping[str, UpsReading]:
+        status = "OB LB" if 5 < at_s < 60 or 200 < at_s < 260 else "OL"
+        return {"feed-a": ups(status), "feed-b": ups(status)}
+
+    night = centre(estate_of, tmp_path, says)
+    began: list[float] = []
+    ended: list[float] = []
+
+    async def restart() -> None:
+        began.append(night.at_s - 1_000_000)
+        night.up |= {name for name, unit in night.estate.units.items() if unit.stop is not None}
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(night.at_s - 1_000_000)
+
+    night.restart = restart
+    night.run(250)
+    assert len(began) == 1
+    assert 180 <= began[0] <= 185
+    assert len(ended) == 1
+    assert 200 <= ended[0] <= 203, "cancelled before anything is stopped"
+    assert len(night.stopped) == 10
 
 
 def test_what_died_while_nobody_watched_is_unclean(estate_of: EstateOf, tmp_path: Path) -> None:

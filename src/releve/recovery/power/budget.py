@@ -21,8 +21,8 @@ UPS_SCHEMES = ("nut", "snmp")
 
 RUNS = 200
 
-#: Stops that are drawn over all imagined runs: keeps the reckoning for two thousand units at some seconds.
-DRAWN_MAX = 100_000
+#: Stops that are drawn over all imagined runs: keeps the reckoning for two thousand units at two seconds.
+DRAWN_MAX = 400_000
 
 #: Fewer runs than this have no P95.
 RUNS_MIN = 60

@@ -74,6 +74,7 @@ class Guard:
     pause: Pause = asyncio.sleep
     every_s: float = PAUSE_S_LINE
     vigil: Vigil = field(init=False)
+    budget: StopBudget = field(init=False)
     _stopping: asyncio.Task[None] | None = field(init=False, default=None)
     _restarting: asyncio.Task[None] | None = field(init=False, default=None)
     _kept: Memory = field(init=False)
@@ -84,7 +85,8 @@ class Guard:
         raises  WrongUse  its memory cannot be read
         """
         self._kept = read_memory(self.folder.path)
-        self.vigil = Vigil(self.estate, StopBudget(self.estate), self._kept)
+        self.budget = StopBudget(self.estate)
+        self.vigil = Vigil(self.estate, self.budget, self._kept)
         self._sources = sources(self.estate)
 
     async def run(self) -> None:

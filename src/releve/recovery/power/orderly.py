@@ -40,9 +40,7 @@ class OrderlyStop:
     async def __call__(self, estate: Estate, on_event: OnEvent, /) -> Iterable[str]:
         """Take everything of an estate down and return what was blocked behind a failed one."""
         async with self._held():
-            result = await shutdown(
-                estate, on_event, past=self._past(), decisions=self._folder.new_decisions(), waits=False
-            )
+            result = await shutdown(estate, on_event, past=self._past(), decisions=self._decisions(), waits=False)
         return result.blocked
 
     def _past(self) -> Past:
@@ -50,6 +48,18 @@ class OrderlyStop:
             return past_of(self._folder.journal(), STOP)
         except OSError:
             return Past()  # a disk that does not read keeps nobody from stopping; probes say what is down already
+
+    def _decisions(self) -> Callable[[], list[Decision]]:
+        """Return what returns new decisions; none from a disk that does not read."""
+        new = self._folder.new_decisions()
+
+        def read() -> list[Decision]:
+            try:
+                return new()
+            except OSError:
+                return []
+
+        return read
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
