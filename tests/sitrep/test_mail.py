@@ -42,6 +42,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
         self.refuses: dict[str, str] = {}
+        self.breaks_after: int | None = None
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.refuses:
@@ -50,6 +51,9 @@ class Mailbox:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.breaks_after is not None and len(self.taken) >= self.breaks_after:
+            server.transport.abort()
+            return "421 gone"
         self.taken += [(one, envelope.content) for one in envelope.rcpt_tos]
         return "250 taken"
 
@@ -128,6 +132,16 @@ def test_a_recipient_that_is_refused_keeps_nobody_else_waiting(register: Registe
     mailbox.refuses = {}
     tried(register, rules, mailbox, at + RETRY_FIRST_S * S)
     assert [to for to, _ in mailbox.taken] == ["tous@hopital.example", "alerte@ars.example"]
+
+
+def test_a_line_that_breaks_half_way_sends_nobody_a_report_twice(register: Register, moments: Moments) -> None:
+    at, mailbox = moments["cut"].issued_at, Mailbox()
+    rules = queued(register, moments["cut"])
+    mailbox.breaks_after = 2
+    assert [one.sent for one in tried(register, rules, mailbox, at)] == [True, False]
+    mailbox.breaks_after = None
+    tried(register, rules, mailbox, at + RETRY_FIRST_S * S)
+    assert [to for to, _ in mailbox.taken] == ["alerte@ars.example", "tous@hopital.example", "garde@hopital.example"]
 
 
 def test_two_that_send_at_once_send_once(register: Register, moments: Moments) -> None:

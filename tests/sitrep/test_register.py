@@ -103,6 +103,15 @@ def test_nobody_approves_what_nobody_has_read(register: Register, moments: Momen
     assert register.approve(1, by=ANNE, at=at).status == "approved"
 
 
+def test_who_signed_older_facts_has_not_prepared_the_newer_ones(register: Register, moments: Moments) -> None:
+    register.draft(moments["cut"])
+    register.prepare(1, by=PAUL, at=moments["cut"].issued_at)
+    assert register.draft(moments["restart"]).prepared is None
+    register.edit(1, "care", "fr", "Rien à signaler.", by=PAUL, at=moments["restart"].issued_at)
+    again = register.draft(moments["restart"])
+    assert again.prepared is not None, "whose words stand in it has"
+
+
 def test_nobody_without_a_name_does_anything(register: Register, moments: Moments) -> None:
     register.draft(moments["cut"])
     for act in (register.prepare, register.approve, register.publish):

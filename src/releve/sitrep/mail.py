@@ -81,8 +81,9 @@ async def _deliver(
 async def _send(client: aiosmtplib.SMTP, folder: Path, rules: MailRules, one: Queued, at: Instant) -> Delivered:
     """Send one message to each recipient by itself; those that took it are not sent it again."""
     content = (folder / OUTBOX / f"{one.name}.eml").read_bytes()
-    left, said, for_good = [], "", True
-    for recipient in one.recipients:
+    left: list[str] = []
+    said, for_good = "", True
+    for place, recipient in enumerate(one.recipients):
         try:
             await client.sendmail(rules.sender, [recipient], content)
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -92,6 +93,10 @@ async def _send(client: aiosmtplib.SMTP, folder: Path, rules: MailRules, one: Qu
         except aiosmtplib.SMTPResponseException as error:
             left.append(recipient)
             said, for_good = f"{error.code} {error.message}", for_good and error.code >= _REFUSED_FROM
+        except (OSError, aiosmtplib.SMTPException) as error:  # the line broke: who has it already is not sent it again
+            left += one.recipients[place:]
+            said, for_good = _said(error), False
+            break
     if left:
         again = msgspec.structs.replace(one, recipients=tuple(left))
         return _again(folder, again, said, at, refused=for_good)

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
-
 from releve.clock import Instant
 from releve.errors import StoreUnable
 from releve.sitrep.atom import atom
@@ -52,9 +50,8 @@ def finish(register: Register) -> list[int]:
 
 
 def _is_whole(folder: Path, edition: Edition) -> bool:
-    """Say whether a published report's last file is there and is the published one."""
-    path = folder / f"{stem(edition.sheet.number)}.json"
-    return path.exists() and orjson.loads(path.read_bytes()).get("published_by") is not None
+    """Say whether the last file of a published report is there."""
+    return (folder / f"{stem(edition.sheet.number)}.json").exists()
 
 
 def _write(register: Register, edition: Edition, rules: MailRules | None) -> None:

@@ -244,8 +244,11 @@ class Register:
         for one in actions:
             signature = Signature(one.by, one.at)
             match one.verb:
-                case "draft" if one.by.name:
-                    edition = msgspec.structs.replace(edition, prepared=signature)
+                case "draft":
+                    # Who only read and signed the facts before has not seen these; whose words stand in it has.
+                    kept = edition.prepared if edition.edits else None
+                    prepared = signature if one.by.name else kept
+                    edition = msgspec.structs.replace(edition, prepared=prepared)
                 case "prepare":
                     edition = msgspec.structs.replace(edition, prepared=signature)
                 case "edit":
