@@ -230,3 +230,16 @@ def test_a_full_disk_keeps_nobody_from_signing_in_and_reading(accounts: Accounts
 def test_a_token_that_never_was_is_nobody(accounts: Accounts) -> None:
     for token in ("", "x", "\ud800", "a" * 10_000):
         assert accounts.visitor(token, is_active=True) is None
+
+
+def test_sign_ins_are_counted_by_the_hour_without_names(tmp_path: Path) -> None:
+    now = [NOON_US]
+    accounts = Accounts(tmp_path, now=lambda: now[0])
+    accounts.add("nadia", "Nadia", "nurse", PASSWORD)
+    for password in ("wrong", "wrong again", PASSWORD):
+        accounts.sign_in("nadia", password, device="", peer="10.0.0.7")
+    now[0] += 3 * 3_600_000_000
+    accounts.sign_in("nadia", PASSWORD, device="", peer="10.0.0.7")
+    assert accounts.sign_ins(NOON_US, NOON_US) == (1, 2)
+    assert accounts.sign_ins(NOON_US, now[0]) == (2, 2)
+    accounts.close()

@@ -91,6 +91,13 @@ def cause_file(estate: Estate, recovery: Recovery, log_ins: LogIns | None = None
     return CauseFile(tuple(technical), tuple(against), tuple(neutral), tuple(unknown), declared)
 
 
+def first_loss(recovery: Recovery) -> Instant | None:
+    """Return when the first thing was seen to go; None when nothing was."""
+    seen = [line.at for line in recovery.journal if line.kind == "power-lost"]
+    seen += [one.since for one in recovery.measured if one.state == "down" and one.since is not None]
+    return min(seen, default=None)
+
+
 def _power(estate: Estate, journal: Sequence[Happened], lost: dict[str, Happened]) -> list[Evidence]:
     found = [
         Evidence(
@@ -227,8 +234,8 @@ def _of_log_ins(log_ins: LogIns) -> Evidence:
         log_ins.until_at,
         "sign-ins",
         Bilingual(
-            f"Pages de ce site, dernières 24 h : {log_ins.right} connexions, {log_ins.wrong} mots de passe refusés.",
-            f"This node’s pages, last 24 h: {log_ins.right} sign-ins, {log_ins.wrong} passwords refused.",
+            f"Pages de ce site, 24 h avant la perte : {log_ins.right} connexions, {log_ins.wrong} mots de passe faux.",
+            f"This node’s pages, 24 h before the loss: {log_ins.right} sign-ins, {log_ins.wrong} passwords refused.",
         ),
         "sign-ins",
     )

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from releve.board.cause import LogIns, cause_file
+from releve.board.cause import LogIns, cause_file, first_loss
 from releve.board.journal import GROUPS, Filter, entries, people, to_csv, to_json, to_text
 from releve.board.live import LiveStream
 from releve.board.recovery import Recovery, RecoveryReader
@@ -45,7 +45,7 @@ REASON_CHARS_MAX = 500
 class CrisisBoard:
     """Everything the crisis pages are given.
 
-    log_ins   sign-ins at this node around the loss; None: not counted
+    log_ins   sign-ins at this node in the day before a moment; None: not counted
     next_at   when the next situation report is due; None: nothing is due
     deciding  one decision at a time: the second of two people reads what the first one wrote
     """
@@ -53,7 +53,7 @@ class CrisisBoard:
     screen: Screen
     pages: Pages
     reader: RecoveryReader
-    log_ins: Callable[[], LogIns | None]
+    log_ins: Callable[[Instant], LogIns | None]
     next_at: Callable[[], Instant | None]
     live: LiveStream
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -66,7 +66,7 @@ def crisis_routes(
     screen: Screen,
     reader: RecoveryReader,
     *,
-    log_ins: Callable[[], LogIns | None] = lambda: None,
+    log_ins: Callable[[Instant], LogIns | None] = lambda at: None,
     next_at: Callable[[], Instant | None] = lambda: None,
 ) -> list[BaseRoute]:
     """Return the routes of the crisis cell; see CrisisBoard for what each argument is."""
@@ -336,7 +336,7 @@ async def cause_page(board: CrisisBoard, request: Request, visitor: Visitor) -> 
         recovery,
         "cause.html",
         place="cause",
-        cause=cause_file(recovery.estate, recovery, board.log_ins()),
+        cause=cause_file(recovery.estate, recovery, board.log_ins(first_loss(recovery) or board.screen.now())),
         done=request.query_params.get("done", ""),
     )
 

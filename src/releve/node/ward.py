@@ -20,10 +20,11 @@ from starlette.routing import BaseRoute
 from releve import __version__
 from releve.board import Decision, FeedWatch, HubState, board_routes
 from releve.board.alerts import alert_routes
+from releve.board.cause import LogIns
 from releve.board.crisis import crisis_routes
 from releve.board.recovery import RecoveryReader
 from releve.board.reporting import Reports, report_routes
-from releve.clock import wall_us
+from releve.clock import Instant, wall_us
 from releve.config import Config
 from releve.doors.append import AppendClient
 from releve.doors.fhir import fhir_routes
@@ -130,7 +131,7 @@ def application(
             alerts=alerts.firing,
         ),
         *_alert_routes(recovery, alerts, reader, tokens),
-        *crisis_routes(screen, reader, next_at=reports.next_at),
+        *crisis_routes(screen, reader, log_ins=lambda at: _log_ins(accounts, at), next_at=reports.next_at),
         *report_routes(screen, reader, reports, every_s=config.estate.every_s),
         *fhir_routes(
             views,
@@ -144,6 +145,12 @@ def application(
         ),
     ]
     return Starlette(routes=routes, exception_handlers=screen.error_pages())
+
+
+def _log_ins(accounts: Accounts, until: Instant) -> LogIns:
+    """Return the sign-ins at this node's pages in the day before a moment."""
+    since = until - 86_400_000_000
+    return LogIns(since, until, *accounts.sign_ins(since, until))
 
 
 def _alert_routes(

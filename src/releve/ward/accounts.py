@@ -53,9 +53,12 @@ FREE_ATTEMPTS = 3
 WAIT_S_MAX = 30
 #: After so long without an attempt the count begins anew.
 FORGET_S = 3600
+#: Whoever looks for a cause looks weeks back, not years.
+TALLY_S = 90 * 86_400
 #: More wrong passwords than this in a minute on the whole node is not people mistyping: it is said in the log.
 ALERT_ATTEMPTS_A_MINUTE = 60
 
+_HOUR_US = 3_600_000_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _TABLES = """
 CREATE TABLE account (
@@ -71,6 +74,17 @@ CREATE TABLE attempt (
   place TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+#: Files of version 1 are older than this table; a program that does not know it leaves it alone.
+_TALLY = """
+CREATE TABLE IF NOT EXISTS sign_in (
+  hour INTEGER PRIMARY KEY, done INTEGER NOT NULL, wrong INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+SQL_TALLY = (
+    "INSERT INTO sign_in VALUES (?, ?, ?) ON CONFLICT (hour) DO UPDATE"
+    " SET done = done + excluded.done, wrong = wrong + excluded.wrong"
+)
+SQL_TALLIED = "SELECT coalesce(sum(done), 0), coalesce(sum(wrong), 0) FROM sign_in WHERE hour BETWEEN ? AND ?"
 SQL_KEEP_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)"
 SQL_COUNT_ATTEMPT = (
     "INSERT INTO attempt VALUES (?, 1, ?) ON CONFLICT (place) DO UPDATE"
@@ -132,7 +146,7 @@ class Accounts:
         self._db = _open(folder / ACCOUNTS_FILE)
         # The same tables in memory, for what the disk refuses; it dies with the process, and people sign in again.
         self._memory = sqlite3.connect(":memory:", check_same_thread=False)
-        self._memory.executescript(_TABLES)
+        self._memory.executescript(_TABLES + _TALLY)
         self._ended: set[bytes] = set()
         self._is_told = False
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -250,8 +264,14 @@ class Accounts:
         """Begin a session after a right password."""
         if not is_right or attempt.account is None:
             self._watch_attempts(attempt.peer)
+            self._write([self._tally(done=0, wrong=1)])
             return NotSignedIn()
         return self._begin(attempt.account, attempt.device, attempt.place)
+
+    def sign_ins(self, since: Instant, until: Instant) -> tuple[int, int]:
+        """Return how many sign-ins went well and how many passwords were wrong, by whole hours, names left out."""
+        right, wrong = self._db.execute(SQL_TALLIED, (since // _HOUR_US, until // _HOUR_US)).fetchone()
+        return right, wrong
 
     def visitor(self, token: str, *, is_active: bool) -> Visitor | None:
         """Return who a session token belongs to; None when it is over, was idle too long or never was.
@@ -331,6 +351,9 @@ class Accounts:
         forget = ("DELETE FROM attempt WHERE last_at < ?", (now - FORGET_S * 1_000_000,))
         self._write([forget, (SQL_COUNT_ATTEMPT, (place, now))])
 
+    def _tally(self, *, done: int, wrong: int) -> tuple[str, tuple[object, ...]]:
+        return SQL_TALLY, (self._now() // _HOUR_US, done, wrong)
+
     def _watch_attempts(self, peer: str) -> None:
         minute = self._now() // 60_000_000
         count = self._minute[1] + 1 if self._minute[0] == minute else 1
@@ -349,6 +372,8 @@ class Accounts:
                 ("DELETE FROM session WHERE started_at < ?", (now - ABSOLUTE_S * 1_000_000,)),
                 ("INSERT OR IGNORE INTO device VALUES (?, ?)", (_digest(device), account.name)),
                 (SQL_KEEP_SESSION, session),
+                ("DELETE FROM sign_in WHERE hour < ?", ((now - TALLY_S * 1_000_000) // _HOUR_US,)),
+                self._tally(done=1, wrong=0),
             ],
             account.name,
         )
@@ -394,6 +419,14 @@ def _digest(token: str) -> bytes:
     return sha256(token.encode("utf-8", "replace")).digest()
 
 
+def _make_tally(db: sqlite3.Connection) -> None:
+    """Add the table of counts to a file that is older than it; on a full disk they are kept until the program ends."""
+    try:
+        db.executescript(_TALLY)
+    except sqlite3.OperationalError:
+        db.executescript("PRAGMA temp_store=MEMORY;" + _TALLY.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+
+
 def _open(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -408,6 +441,8 @@ def _open(path: Path) -> sqlite3.Connection:
         if version == 0:
             db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
             version = SCHEMA_VERSION
+        if version == SCHEMA_VERSION:
+            _make_tally(db)
     except OSError as error:
         raise StoreUnable("account.unwritable", f"{path} cannot be written: {error.strerror}.") from error
     except sqlite3.DatabaseError as error:

@@ -1,6 +1,6 @@
 // Keeps a page of the crisis cell live. Everything works without it (the page then reloads itself).
 //   /crisis/live   a stream (Server-Sent Events) that names the version of what is known; another one: fetch this page
-//                  and swap its [data-fresh] parts, except one that somebody is reading into or writing in
+//                  and swap its [data-fresh] parts, except one that somebody is marking or writing in
 (function () {
   'use strict';
   var STEADY_MS = 30000, TIMEOUT_MS = 8000;
@@ -11,7 +11,16 @@
     var focus = document.activeElement, selection = getSelection();
     if (focus && focus !== body && part.contains(focus) && focus.closest('form, [tabindex]')) { return true; }
     if (!selection.isCollapsed && part.contains(selection.anchorNode)) { return true; }
-    return !!part.querySelector('details[open]:not([data-was-open]), form :checked[required]');
+    return Array.prototype.some.call(part.querySelectorAll('form[method=post] input, textarea'), function (one) {
+      return one.value !== one.defaultValue || one.checked !== one.defaultChecked;
+    });
+  }
+
+  // What somebody unfolded stays unfolded.
+  function put(old, fresh) {
+    var folds = fresh.querySelectorAll('details');
+    old.querySelectorAll('details').forEach(function (one, place) { if (folds[place]) { folds[place].open = one.open; } });
+    old.replaceWith(fresh);
   }
 
   function names(root) {
@@ -23,10 +32,10 @@
   function swap(page) {
     var main = document.getElementById('main'), freshMain = page.getElementById('main');
     // A part that was not there before (something waits for a person) finds its place with all the others.
-    if (names(document) !== names(page) && !isHeld(main)) { main.replaceWith(freshMain); return; }
+    if (names(document) !== names(page) && !isHeld(main)) { put(main, freshMain); return; }
     document.querySelectorAll('[data-fresh]').forEach(function (old) {
       var fresh = page.querySelector('[data-fresh="' + old.dataset.fresh + '"]');
-      if (fresh && old.innerHTML !== fresh.innerHTML && !isHeld(old)) { old.replaceWith(fresh); }
+      if (fresh && old.innerHTML !== fresh.innerHTML && !isHeld(old)) { put(old, fresh); }
     });
   }
 
