@@ -15,6 +15,7 @@ import pytest
 from releve.estate import Estate
 from releve.recovery.driver import Launched, Order
 from releve.recovery.journal import Happened, to_json
+from releve.recovery.past import RESTART, past_of
 from releve.recovery.probe import Reading
 from releve.recovery.run import RunResult, restart, shutdown
 
@@ -136,6 +137,17 @@ def test_a_failure_is_named_and_blocks_only_what_needs_it(centre: Centre, estate
     assert result.steps["db"].tries == 2
     assert result.steps["record"].detail == "needs db, which did not succeed"
     assert [line.unit for line in journal if line.kind == "blocked"] == ["record", "portal"]
+
+
+def test_a_program_that_hangs_is_ended_before_it_is_started_again(centre: Centre, estate_of: EstateOf) -> None:
+    estate = estate_of(centre.unit("db", more="probe_timeout_s = 0.3"))
+    _, journal = restarted(estate)
+    os.kill(int(centre.pids.read_text("utf-8")), signal.SIGSTOP)  # it accepts connections and says nothing
+    result = asyncio.run(restart(estate, journal.append, past=past_of(journal[:-1], RESTART)))
+    assert result.ok
+    assert result.steps["db"].state == "up"
+    assert len(centre.pids.read_text("utf-8").split()) == 2
+    assert "db answer no more and are started again" in next(one.detail for one in journal if one.kind == "run-resumed")
 
 
 STOP = """

@@ -80,8 +80,11 @@ class Past:
     unclean: frozenset[str] = frozenset()
 
     def forget(self, unit: str) -> None:
-        """Forget what became of a unit and its gates: it is to be brought up again."""
-        for steps in (self.ended, self.begun, self.tries, self.processes, self.given):
+        """Forget what became of a unit and its gates: it is to be brought up again.
+
+        Its processes are remembered: one that stayed, and that the next start would meet, is ended before that.
+        """
+        for steps in (self.ended, self.begun, self.tries, self.given):
             for name in [one for one in steps if one.partition("/")[0] == unit]:
                 del steps[name]
         self.asked = {one for one in self.asked if one.partition("/")[0] != unit}

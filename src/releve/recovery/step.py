@@ -372,9 +372,13 @@ class Steps:
 
     def _noting(self, unit: str, act: str) -> Callable[[str], None]:
         """Return what writes down which process carries a command out."""
-        return lambda process: self.tell(
-            "launched", unit, f"process {process.partition('/')[0]}", process=process, act=act
-        )
+
+        def noting(process: str) -> None:
+            if process:  # it may have ended before it could be told apart from any other
+                detail = f"process {process.partition('/')[0]}"
+                self.tell("launched", unit, detail, process=process, act=act)
+
+        return noting
 
     def _began(self, name: str) -> float:
         """Return when a step began, on the loop's clock: before this process, when it had begun."""
