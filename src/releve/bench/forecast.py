@@ -37,6 +37,9 @@ COST_RUNS = 2000
 #: What is asked of it.
 COVERED_MIN, COVERED_MAX, P50_ERROR_MAX, COST_CPU_S_MAX = 0.85, 0.95, 0.10, 10.0
 
+#: Days enough that compiling pays from the first on.
+_MANY = 1_000_000
+
 Day = tuple[list[float], list[float], list[float]]
 
 
@@ -134,7 +137,7 @@ def true_day(problem: Problem, estate: Estate, plan: Plan, rng: Random, scale: f
         if task.act == "start" and rng.random() < estate.belief.failure_share:
             length += rng.expovariate(1 / (estate.belief.repair_s or REPAIR_TIMES * belief.p50_s))
         durations.append(length)
-    tables = Timetables(problem, DAYS)
+    tables = Timetables(problem, _MANY)
     tables.durations(durations)
     starts, ends = tables.play([plan.priority[name] for name in problem.names])
     return durations, [float(start) for start in starts], [float(end) for end in ends]

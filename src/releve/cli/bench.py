@@ -27,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="plan, forecast, battery: another centre, other restarts, other cuts")
     parser.add_argument("--rival", type=float, default=plan.RIVAL_S, metavar="S", help="plan: seconds of CP-SAT")
     parser.add_argument("--days", type=int, default=forecast.DAYS, help="forecast: simulated restarts, a third wrong")
+    parser.add_argument("--small", action="store_true", help="forecast: a small centre, its cost not measured")
     parser.add_argument("--cuts", type=int, default=battery.CUTS, help="battery: scripted cuts")
 
 
@@ -68,7 +69,8 @@ def _plan(options: argparse.Namespace, folder: Path) -> _Measured:
 
 def _forecast(options: argparse.Namespace, folder: Path) -> _Measured:
     seed = 2024 if options.seed is None else options.seed
-    promised = forecast.measure(days=options.days, wrong_days=options.days // 3, seed=seed, say=_say)
+    size = {"hospitals": 3, "hosts": 24, "cost": False} if options.small else {}
+    promised = forecast.measure(days=options.days, wrong_days=options.days // 3, seed=seed, say=_say, **size)
     return forecast.report(promised), forecast.as_json(promised)
 
 

@@ -17,7 +17,7 @@ from releve.recovery import schedule, serial
 
 #: Nothing in these functions makes an array, so none needs counting; counting the thirty of a Net and a State at every
 #: call made a pass of two thousand steps take eight times as long.
-_OPTIONS = {"_nrt": False, "forceinline": True}
+_OPTIONS: dict[str, Any] = {"_nrt": False, "forceinline": True}
 
 _INNER = (
     schedule.push,

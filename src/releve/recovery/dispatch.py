@@ -11,6 +11,7 @@ A task ends well or not; what needs one that did not end well is blocked, and no
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,8 +25,13 @@ from releve.recovery.schedule import Net, State, make_net, make_state
 #: Dispatched tasks from which on importing the compiled core pays: it takes as long as so many uncompiled ones.
 COMPILED_FROM = 60_000
 
+#: The same once a process has it.
+COMPILED_FROM_LOADED = 2_000
+
 #: Set to 0 the compiled core is never used: slower on large estates, otherwise the same.
 COMPILE_VARIABLE = "RELEVE_COMPILE"
+
+_CORE = "releve.recovery.compiled"
 
 
 class Dispatch:
@@ -189,6 +195,11 @@ def may_compile(dispatched: int) -> bool:
     return find_spec("numba") is not None
 
 
+def is_worth_compiled(dispatched: int) -> bool:
+    """Return the same for whoever gets the same numbers either way: less is enough once this process has the core."""
+    return may_compile(dispatched) or (_CORE in sys.modules and dispatched >= COMPILED_FROM_LOADED)
+
+
 def compiled_core() -> Any:
     """Return the compiled functions; imported here because numba alone takes longer than the plan of a small estate."""
-    return import_module("releve.recovery.compiled")
+    return import_module(_CORE)

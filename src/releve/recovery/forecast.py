@@ -187,9 +187,7 @@ class _Reading:
             case "unclean":
                 self._unclean[unit] = None
             case "down" | "stop-began" | "step-back":
-                for names in (self._done, self._running, self._lost):
-                    for name in [name for name in names if name == unit or name.startswith(f"{unit}/")]:
-                        del names[name]  # type: ignore[attr-defined] # each of the three is a dict
+                self._is_down(unit)
 
     def progress(self, at: Instant) -> Progress:
         """Return where it stands after the lines so far."""
@@ -209,6 +207,14 @@ class _Reading:
         self._running.pop(name, None)
         self._lost.pop(name, None)
         self._done[name] = took_s
+
+    def _is_down(self, unit: str) -> None:
+        """Forget how far a unit and its gates had come: it is to be started again."""
+        for name in {*self._done, *self._running, *self._lost}:
+            if name == unit or name.startswith(f"{unit}/"):
+                self._done.pop(name, None)
+                self._running.pop(name, None)
+                self._lost.pop(name, None)
 
     def _gone(self, name: str) -> None:
         self._running.pop(name, None)

@@ -15,7 +15,7 @@ import numpy as np
 
 from releve.estate import REPAIR_TIMES, Belief, Duration
 from releve.recovery import schedule
-from releve.recovery.dispatch import compiled_core, may_compile, net_of, resume, set_ranks
+from releve.recovery.dispatch import compiled_core, is_worth_compiled, net_of, resume, set_ranks
 from releve.recovery.problem import Problem
 from releve.recovery.schedule import make_state
 
@@ -92,7 +92,7 @@ def imagine(
     resume(net, origin, standing.done, running, standing.lost)
     lost = [task for task, state in enumerate(origin.state) if state in (schedule.LOST, schedule.BLOCKED)]
     ends = np.zeros((runs, problem.size))
-    play = _Play(net, origin, running, is_compiled=may_compile(runs * (problem.size - len(standing.done))))
+    play = _Play(net, origin, running, is_compiled=is_worth_compiled(runs * (problem.size - len(standing.done))))
     grid, weights = factor
     logs = _jittered(dice, grid, weights, runs)
     draws = _Draws(problem, belief, standing)
@@ -109,7 +109,8 @@ class _Play:
         self._is_compiled = is_compiled
         self._play: Any = schedule.play_many
         size = len(net.waits)
-        self._net, self._origin, self._state, self._running = net, origin, make_state(net), running
+        self._net, self._origin, self._state = net, origin, make_state(net)
+        self._running: Any = running
         self._starts: Any = [0.0] * size
         self._coming: Any = [0] * size
         self._started: Any = [0] * size

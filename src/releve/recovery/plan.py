@@ -211,9 +211,9 @@ def amount_at(steps: Calendar, when: float) -> int:
 
 def _reasons(estate: Estate, problem: Problem, starts: Sequence[float], ends: Sequence[float]) -> list[Reason]:
     users: list[list[tuple[int, int]]] = [[] for _ in problem.capacities]
-    for task, pairs in enumerate(problem.uses):
+    for user, pairs in enumerate(problem.uses):
         for capacity, amount in pairs:
-            users[capacity].append((task, amount))
+            users[capacity].append((user, amount))
     names = problem.names
     reasons = []
     for number, task in enumerate(problem.tasks):

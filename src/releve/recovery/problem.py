@@ -281,7 +281,7 @@ class _Restart:
         whole = {unit.id: self._check(task, unit) for task, unit in enumerate(units)}
         wanted = _wants_without_cycles(self._estate)
         for task, unit in enumerate(units):
-            groups = [(whole[one],) for one in dict.fromkeys(self._estate.first_needs(unit))]
+            groups: list[tuple[int, ...]] = [(whole[one],) for one in dict.fromkeys(self._estate.first_needs(unit))]
             if unit.needs_any:
                 groups.append(tuple(dict.fromkeys(whole[one] for one in unit.needs_any)))
             hard = len(groups)

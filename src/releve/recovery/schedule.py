@@ -97,7 +97,9 @@ def make_net(
 ) -> Net:
     """Return the flat form of tasks with their groups and uses, and of capacities with their calendars."""
     opens: list[Ints] = [[] for _ in waiting]
-    group_task, group_soft, group_size = [], [], []
+    group_task: Ints = []
+    group_soft: Ints = []
+    group_size: Ints = []
     for task, groups in enumerate(waiting):
         for number, members in enumerate(groups):
             for member in members:

@@ -39,7 +39,7 @@ NOISE_SHARES_MAKESPAN = (0.001, 0.003, 0.01, 0.03, 0.06)
 
 #: Where something may wait, so many timetables walk, each so many steps at a time. Sometimes the worst is replaced by
 #: a child: the order of one up to some moment, of another from there on. Larger problems see too few steps for that.
-WALKERS, ROWS, CHILD_SHARE, WALK_SIZE_MAX = 20, 50, 0.1, 400
+WALKERS, ROWS, CHILD_SHARE, WALK_SIZE_MAX = 40, 30, 0.3, 400
 
 #: Noise on the longest chain with which a walk begins.
 FIRST_SHARE = 0.3
