@@ -46,7 +46,7 @@ def play(centre: Estate, scenario_of: Callable[[str], Scenario], tmp_path: Path)
             scenario.begins_at,
             on_report=lambda _: None,
             pace=pace,
-            forecast_runs=20,
+            forecast_runs=8,
         )
         exercise.play()
         return exercise

@@ -11,6 +11,7 @@ exercise control; whose answer it was is written down.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from heapq import heappop, heappush
 from random import Random
 
@@ -39,7 +40,7 @@ FORECAST_LEAST_EVERY_S = 60.0
 FORECAST_RUNS = 100
 
 #: Beyond this something goes round in circles: the exercise is ended and says so.
-EVENTS_MAX = 500_000
+EVENTS_MAX = 100_000
 
 #: While the exercise is paused and nothing runs, decisions are looked for so often, by its own clock.
 PAUSED_LOOK_S = 60.0
@@ -100,6 +101,7 @@ class Exercise:
         self._forecast_every_s = FORECAST_LEAST_EVERY_S
         self._last_forecast_s = -1e12
         self._decided = 0
+        self._used: set[int] = set()
 
     def play(self) -> Played:
         """Play it and return what was measured; the journal, the decisions and the forecasts lie in the folder.
@@ -107,10 +109,10 @@ class Exercise:
         raises  Refused  it does not come to an end
         """
         for inject in self.scenario.injects:
-            self._later(inject.at_s, lambda inject=inject: self._inject(inject))  # type: ignore[misc]
+            self._later(inject.at_s, partial(self._inject, inject))
         for scripted in self.scenario.decisions:
             if scripted.at_s is not None:
-                self._later(scripted.at_s, lambda scripted=scripted: self._script(scripted))  # type: ignore[misc]
+                self._later(scripted.at_s, partial(self._script, scripted))
         events = 0
         while not self._is_over() and (self._events or self.paused):
             next_s = self._events[0][0] if self._events else self.now_s + PAUSED_LOOK_S
@@ -384,9 +386,13 @@ class Exercise:
         question = Question(what.unit, what.hospital, act, self.now)
         number = self._later(self.now_s + after_s, lambda: self._control_answers(task))
         self._asked[task] = (question, number)
-        for scripted in self.scenario.decisions:
-            if scripted.after_s is not None and (scripted.unit, scripted.hospital) == (what.unit, what.hospital):
-                self._later(self.now_s + scripted.after_s, lambda scripted=scripted: self._script(scripted))  # type: ignore[misc]
+        for place, scripted in enumerate(self.scenario.decisions):
+            is_about_this = (scripted.unit, scripted.hospital) == (what.unit, what.hospital)
+            if scripted.after_s is not None and is_about_this and place not in self._used:
+                # Once: a refusal is asked again, and the second answer is another decision.
+                self._used.add(place)
+                self._later(self.now_s + scripted.after_s, partial(self._script, scripted))
+                break
 
     def _control_answers(self, task: int) -> None:
         """Nobody has answered in time: exercise control does, so that the exercise goes on."""

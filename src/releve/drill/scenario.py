@@ -235,12 +235,14 @@ def from_case_on(case: OutageCase, estate: Estate) -> Scenario:
     ]
     cut = power_cut(estate, max(away_min)) if away_min else power_cut(estate)
     told = [inject for inject in from_case(case).injects if inject.words is not None]
+    before_s = -60 * min([0.0, *(minute for minute, _ in case.timeline)])
+    fallen = [replace(inject, at_s=inject.at_s + before_s) for inject in cut.injects]
     ends = {
-        unit: minute * 60
+        unit: minute * 60 + before_s
         for unit, minute in case.up_by_min.items()
         if unit in estate.units and estate.units[unit].start is not None
     }
-    injects = sorted([*cut.injects, *told], key=lambda inject: (inject.at_s, inject.words is not None))
+    injects = sorted([*fallen, *told], key=lambda inject: (inject.at_s, inject.words is not None))
     return replace(from_case(case), injects=tuple(injects), ends_s=ends, not_before_s={})
 
 
