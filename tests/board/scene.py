@@ -13,7 +13,7 @@ from releve.recovery.folder import Decision, RecoveryFolder
 from releve.recovery.forecast import Forecast, Span
 from releve.recovery.journal import Happened
 from releve.recovery.plan import Plan
-from releve.sitrep import Measured
+from releve.sitrep import Edition, Measured
 from ward.cast import MINUTE_US, NOON_US, House
 
 ESTATE = """
@@ -138,11 +138,12 @@ class Crisis:
         self.measured: list[Measured] = []
         self.units: dict[str, str] = {}
         self.reader = RecoveryReader(self.path, lambda: self.measured, lambda: self.units)
+        self.others: list[tuple[str, Edition]] = []
         self.reports = Reports(house.folder / "reports")
         routes = [
             *house.app.routes,
             *crisis_routes(house.screen, self.reader, next_at=self.reports.next_at),
-            *report_routes(house.screen, self.reader, self.reports),
+            *report_routes(house.screen, self.reader, self.reports, others=lambda: self.others),
         ]
         house.app = Starlette(routes=routes, exception_handlers=house.screen.error_pages())
 

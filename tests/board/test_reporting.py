@@ -88,3 +88,15 @@ def test_words_that_nobody_gave_are_not_made_up(crisis: Crisis) -> None:
     assert post(crisis, "/crisis/reports/7/edit", section="care", lang="fr", words="x").status_code == 409
     (edition,) = crisis.reports.editions()
     assert edition.edits == ()
+
+
+def test_what_another_node_published_is_read_here_and_changed_there(crisis: Crisis) -> None:
+    draft(crisis)
+    sign(crisis, "approve")
+    sign(crisis, "publish")
+    crisis.others = [("H03", crisis.reports.editions()[0])]
+    assert "Point n° 1 (H03)" in words(get(crisis, "/crisis/reports"))
+    page = get(crisis, "/crisis/reports/H03/1?audience=public")
+    assert "Point n° 1 (H03) · publié" in words(page)
+    assert "/edit" not in page.text
+    assert get(crisis, "/crisis/reports/H09/1").status_code == 404

@@ -11,11 +11,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from releve.board.drafting import situation_report
+from releve.board.recovery import RecoveryReader
 from releve.errors import StoreUnable
 from releve.log import GROUP, Body, Draft, Event, Ledger, Log, Receipt, encode_body
 from releve.node.mirror import ESTATE_FILE, RECOVERY, Mirror, exchange
+from releve.node.published import others_published
 from releve.recovery.folder import Decision, RecoveryFolder
 from releve.recovery.journal import Happened
+from releve.sitrep import Person, Register
 
 ESTATE = '[estate]\nname = "Centre"\n\n[[site]]\nid = "H01"\nname = "H01"\n\n[[service]]\nid = "record"\nname = "DPI"\n'
 
@@ -173,6 +177,44 @@ def test_an_estate_cannot_be_written_outside_its_folder(pair: Pair, name: str) -
     assert not list(b.folder.parent.rglob("evil*"))
 
 
+def publish(hospital: Hospital) -> int:
+    """Publish a report at a hospital."""
+    (hospital.recovery.path / ESTATE_FILE).write_text(ESTATE)
+    report = situation_report(RecoveryReader(hospital.recovery.path).read(), 1_000_000)
+    register, by = Register(hospital.folder / "reports"), Person("Cora", "cellule de crise")
+    number = register.draft(report, by=by).sheet.number
+    register.approve(number, by=by, at=1_000_000)
+    register.publish(number, by=by, at=1_000_000)
+    return number
+
+
+def test_a_published_report_is_known_at_every_hospital_once_and_a_draft_is_not(pair: Pair) -> None:
+    a, b = pair
+    a.recovery.path.mkdir()
+    assert publish(a) == 1
+    Register(a.folder / "reports").draft(situation_report(RecoveryReader(a.recovery.path).read(), 2_000_000))
+    exchange_all(a, b)
+    assert [(node, one.sheet.number, one.status) for node, one in others_published(b.recovery.path)] == [
+        ("H01", 1, "published")
+    ]
+    assert others_published(a.recovery.path) == []
+    counts = a.events(), b.events()
+    a.restart()
+    b.restart()
+    exchange_all(a, b)
+    assert (a.events(), b.events()) == counts
+
+
+def test_the_reports_of_two_hospitals_never_mix(pair: Pair) -> None:
+    a, b = pair
+    for one in pair:
+        one.recovery.path.mkdir()
+        publish(one)
+    exchange_all(a, b)
+    assert [(node, one.sheet.number) for node, one in others_published(b.recovery.path)] == [("H01", 1)]
+    assert [(node, one.sheet.number) for node, one in others_published(a.recovery.path)] == [("H02", 1)]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -183,7 +225,12 @@ JSON = st.recursive(
 @given(JSON)
 def test_whatever_another_node_says_is_survived(tmp_path: Path, value: object) -> None:
     mirror = Mirror(tmp_path, "H02")
-    for source in ({"file": "journal.jsonl", "lines": value}, {"file": value}, {"file": ESTATE_FILE, "files": value}):
+    for source in (
+        {"file": "journal.jsonl", "lines": value},
+        {"file": value},
+        {"file": ESTATE_FILE, "files": value},
+        {"file": "report", "number": 1, "sheet": value, "actions": value},
+    ):
         body = encode_body(Body({"door": RECOVERY, **source}))
         mirror.take([Event("H01", 1, GROUP, 1, 1, 1, RECOVERY, bytes(16), body, bytes(32), bytes(32), b"", 1)], 1)
     assert RecoveryFolder(tmp_path / "recovery").journal() == []

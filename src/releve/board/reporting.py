@@ -76,18 +76,29 @@ class Newsroom:
     reader: RecoveryReader
     reports: Reports
     every_s: float
+    others: Others
 
 
 Page = Callable[[Newsroom, Request, Visitor], Awaitable[Response]]
+#: What the other nodes published: (node, report), newest first.
+Others = Callable[[], list[tuple[str, Edition]]]
 Act = Callable[[Newsroom, Visitor, FormData, int], int]
 
 
-def report_routes(screen: Screen, reader: RecoveryReader, reports: Reports, *, every_s: float = 0.0) -> list[BaseRoute]:
+def report_routes(
+    screen: Screen,
+    reader: RecoveryReader,
+    reports: Reports,
+    *,
+    every_s: float = 0.0,
+    others: Others = list,
+) -> list[BaseRoute]:
     """Return the routes of situation reports.
 
     every_s  how far apart this node's readings lie, which a report says
+    others   what the other nodes published
     """
-    room = Newsroom(screen, screen.pages(Path(__file__).parent), reader, reports, every_s)
+    room = Newsroom(screen, screen.pages(Path(__file__).parent), reader, reports, every_s, others)
 
     def staff(page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def gate(request: Request) -> Response:
@@ -100,6 +111,7 @@ def report_routes(screen: Screen, reader: RecoveryReader, reports: Reports, *, e
         Route("/crisis/reports", staff(list_page)),
         Route("/crisis/reports/draft", staff(_form(_draft)), methods=["POST"]),
         Route("/crisis/reports/{number:int}", staff(edition_page)),
+        Route("/crisis/reports/{origin:str}/{number:int}", staff(edition_page)),
         Route("/crisis/reports/{number:int}/edit", staff(_form(_edit)), methods=["POST"]),
         Route("/crisis/reports/{number:int}/sign", staff(_form(_sign)), methods=["POST"]),
     ]
@@ -113,6 +125,7 @@ async def list_page(room: Newsroom, request: Request, visitor: Visitor) -> Respo
         place="reports",
         **_frame(room, request, visitor),
         editions=room.reports.editions(),
+        others=room.others(),
         next_at=room.reports.next_at(),
         can_draft=room.reader.read().estate is not None,
     )
@@ -120,8 +133,9 @@ async def list_page(room: Newsroom, request: Request, visitor: Visitor) -> Respo
 
 async def edition_page(room: Newsroom, request: Request, visitor: Visitor) -> Response:
     """One report as a reader of it would read it, with what a person may change."""
-    number = request.path_params["number"]
-    edition = next((one for one in room.reports.editions() if one.sheet.number == number), None)
+    number, origin = request.path_params["number"], request.path_params.get("origin", "")
+    known = [one for node, one in room.others() if node == origin] if origin else room.reports.editions()
+    edition = next((one for one in known if one.sheet.number == number), None)
     if edition is None:
         sentence = "There is no report of this number here."
         return message(room.pages, request, 404, "No such report", sentence, back="/crisis/reports", code="report.none")
@@ -147,7 +161,8 @@ async def edition_page(room: Newsroom, request: Request, visitor: Visitor) -> Re
         audiences=AUDIENCES,
         paper_lang=lang,
         chars_max=WORDS_CHARS_MAX,
-        is_open=edition.status in ("drafted", "approved"),
+        is_open=not origin and edition.status in ("drafted", "approved"),
+        origin=origin,
         done=request.query_params.get("done", ""),
     )
 

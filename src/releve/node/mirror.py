@@ -6,7 +6,7 @@ others.
 
 One node runs the restart and writes its journal; decisions come from any of them and reach the run the same way. The
 estate file travels too, but never over one that people put there: it names commands, and a node runs only what its
-own people gave it.
+own people gave it. Published reports travel whole, see node.published.
 """
 
 from __future__ import annotations
@@ -25,14 +25,18 @@ from releve.errors import ReleveError, StoreUnable
 from releve.estate import load
 from releve.log import GROUP, Body, Draft, Event, Ledger, Receipt, decode_body, encode_body
 from releve.node.folder import RECOVERY_FOLDER
+from releve.node.published import REPORT, keep_report, report_sources
 from releve.recovery.folder import DECISIONS, FORECASTS, JOURNAL, Decision, RecoveryFolder
 from releve.recovery.forecast import Forecast
 from releve.recovery.journal import from_json
 from releve.recovery.tail import Tail
+from releve.sitrep import Register
+from releve.sitrep.register import REGISTER
 
 #: The kind of such an event.
 RECOVERY = "recovery"
 CURSOR_FILE = "run/recovery.json"
+REPORTS_FOLDER = "reports"
 ESTATE_FILE = "estate.toml"
 
 #: So often the folder and the log are looked at; a decision must not wait longer for the run.
@@ -62,6 +66,7 @@ class Cursor(msgspec.Struct, frozen=True):
     estate   hash of the estate that is in an event, or came from one
     theirs   hash of the estate files as they came: nobody here has changed them while they still have it
     runs     when runs began that are carried out at another node
+    reports  numbers of this node's published reports that are in events
     """
 
     pos: int = 0
@@ -69,6 +74,7 @@ class Cursor(msgspec.Struct, frozen=True):
     estate: str = ""
     theirs: str = ""
     runs: tuple[str, ...] = ()
+    reports: tuple[int, ...] = ()
 
 
 class Mirror:
@@ -96,6 +102,9 @@ class Mirror:
         self._passed: list[tuple[str, bytes]] = []
         self._estate_mark: object = None
         self._estate_gathered = ""
+        self._register = Register(folder / REPORTS_FOLDER)
+        self._register_mark: object = None
+        self._reports_gathered: tuple[int, ...] = ()
         self._run = ""
         self.is_running = False
         self.lines_seen = 0
@@ -119,7 +128,7 @@ class Mirror:
                 else:
                     own.append(line)
             drafts += [_draft({"file": name, "lines": [line.decode() for line in page]}) for page in _pages(own)]
-        return [*drafts, *self._gather_estate()]
+        return [*drafts, *self._gather_estate(), *self._gather_reports()]
 
     def settle(self) -> None:
         """Remember that everything gathered is in the log."""
@@ -128,7 +137,9 @@ class Mirror:
             self._foreign[name].discard(mark)
         self._passed.clear()
         estate = self._estate_gathered or self.cursor.estate
-        self.cursor = msgspec.structs.replace(self.cursor, sent=sent, estate=estate)
+        reports = (*self.cursor.reports, *self._reports_gathered)
+        self._reports_gathered = ()
+        self.cursor = msgspec.structs.replace(self.cursor, sent=sent, estate=estate, reports=reports)
         self.keep()
 
     def unsettle(self) -> None:
@@ -137,6 +148,7 @@ class Mirror:
             tail.offset = self.cursor.sent.get(name, 0)
         self._passed.clear()
         self._estate_mark, self._estate_gathered = None, ""
+        self._register_mark, self._reports_gathered = None, ()
 
     def take(self, events: Iterable[Event], pos: int) -> None:
         """Add what other nodes wrote; pos is how far the log was read.
@@ -152,6 +164,8 @@ class Mirror:
             except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
                 # Of a newer node, or damaged there: the log keeps it; the others still count.
                 _log.warning("recovery event not understood", extra={"origin": event.origin, "reason": str(error)})
+            except OSError as error:
+                raise StoreUnable("recovery.unwritten", f"{error.filename}: {error.strerror}.") from error
         self.keep()  # whose run it is must be known before its first line is: a fall in between must not make it ours
         for name, new in lines.items():
             self._foreign[name].update(_mark(line) for line in new)
@@ -198,6 +212,8 @@ class Mirror:
         if name == ESTATE_FILE:
             self._take_estate(source["files"])
             return
+        if name == REPORT:
+            keep_report(self._recovery.path, origin, source)
         if name not in _PARSE:
             return
         waiting = {_mark(line) for line in lines[name]}
@@ -214,13 +230,8 @@ class Mirror:
                 self.cursor = msgspec.structs.replace(self.cursor, runs=runs)
 
     def _gather_estate(self) -> list[Draft]:
-        path = self._recovery.path / ESTATE_FILE
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return []
-        mark = (status.st_mtime_ns, status.st_ino)
-        if mark == self._estate_mark:
+        mark = _file_mark(self._recovery.path / ESTATE_FILE)
+        if mark is None or mark == self._estate_mark:
             return []
         try:
             files = self._estate_files()
@@ -235,6 +246,15 @@ class Mirror:
             return []
         self._estate_gathered = digest
         return [_draft({"file": ESTATE_FILE, "files": files})]
+
+    def _gather_reports(self) -> list[Draft]:
+        mark = _file_mark(self._register.folder / REGISTER)
+        if mark is None or mark == self._register_mark:
+            return []
+        self._register_mark = mark
+        found = report_sources(self._register, self.cursor.reports)
+        self._reports_gathered = tuple(number for number, _ in found)
+        return [_draft(source) for _, source in found]
 
     def _estate_files(self) -> dict[str, str]:
         estate = load(self._recovery.path / ESTATE_FILE)
@@ -316,6 +336,14 @@ def _pages(lines: Sequence[bytes]) -> Iterable[list[bytes]]:
         size += len(line)
     if page:
         yield page
+
+
+def _file_mark(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino
 
 
 def _mark(line: bytes) -> bytes:

@@ -24,7 +24,8 @@ from releve.config import Config
 from releve.config import load as load_config
 from releve.errors import ReleveError
 from releve.node.folder import RECOVERY_FOLDER, SERVICES_FILE
-from releve.node.mirror import Mirror
+from releve.node.mirror import REPORTS_FOLDER, Mirror
+from releve.node.published import by_hour, others_published
 from releve.node.recovery import Sightings
 from releve.node.ward import StateFile
 from releve.record import Views
@@ -41,7 +42,7 @@ from releve.sitrep.publishing import finish
 from releve.sitrep.runbook import runbook
 from releve.sitrep.wording import LANGS
 
-PUBLIC_FOLDER, REPORTS_FOLDER = "public", "reports"
+PUBLIC_FOLDER = "public"
 
 #: A forecast is made when the journal has something new, and not more often than this: people read minutes.
 FORECAST_EVERY_S = 30.0
@@ -167,13 +168,14 @@ def _pages(config: Config, recovery: Recovery, at: Instant) -> None:
         if newest.status != "approved" and due(newest.sheet, report, at):  # a new draft would void the approval
             register.draft(report)
             editions = register.editions()
-    published = [one for one in editions if one.published is not None]
+    own = [(config.site_id, one) for one in editions if one.published is not None]
+    published = by_hour([*own, *others_published(config.folder / RECOVERY_FOLDER)])
     is_out = report.phase in ("cut", "restart")
     rules = read_mail_rules(register.folder)
     write_public(
         config.folder / PUBLIC_FOLDER,
         for_public(report),
-        published,
+        [one for _, one in published],
         renew_s=PAGES_EVERY_S if is_out else PAGES_QUIET_S,
         sender=rules.sender if rules is not None else "releve",
     )

@@ -33,6 +33,7 @@ from releve.log import SITE, Body, Draft, Ledger, encode_body
 from releve.log.audit import AuditTrail
 from releve.node.desk import server_tls
 from releve.node.folder import HUBS_FILE, RECOVERY_FOLDER, SERVICES_FILE
+from releve.node.published import others_published
 from releve.node.recovery import Sightings
 from releve.node.supervisor import Doors, Ready
 from releve.node.writeback import debts_of
@@ -132,7 +133,9 @@ def application(
         ),
         *_alert_routes(recovery, alerts, reader, tokens),
         *crisis_routes(screen, reader, log_ins=lambda at: _log_ins(accounts, at), next_at=reports.next_at),
-        *report_routes(screen, reader, reports, every_s=config.estate.every_s),
+        *report_routes(
+            screen, reader, reports, every_s=config.estate.every_s, others=lambda: others_published(recovery.path)
+        ),
         *fhir_routes(
             views,
             tokens,
