@@ -83,7 +83,7 @@ duration = {{p50_s = 2, p90_s = 20}}
             for line in RecoveryFolder(self.run).journal():
                 if (line.kind, line.unit) == (kind, unit):
                     return line
-            assert all(one.poll() is None or one.returncode < 0 for one in self.consoles), self.said(
+            assert all(one.poll() is None or one.returncode in (-9, 130) for one in self.consoles), self.said(
                 len(self.consoles) - 1
             )
             time.sleep(0.02)
@@ -196,6 +196,22 @@ def test_ctrl_c_cancels_what_has_not_begun_and_waits_for_what_runs(centre: Centr
     ended = RecoveryFolder(centre.run).journal()[-1]
     assert (ended.kind, ended.left) == ("run-ended", 2)
     assert centre.ran("db") == 0
+
+
+def test_ctrl_c_twice_leaves_everything_as_it_is_for_whoever_goes_on(centre: Centre) -> None:
+    console = centre.console("--by", "Anne")
+    centre.until("launched", "storage")
+    console.send_signal(signal.SIGINT)
+    centre.until("cancelled")
+    console.send_signal(signal.SIGINT)
+    assert console.wait(PATIENCE_S) == 130
+    centre.go("storage")
+    centre.go("db")
+    again = centre.console("--by", "Anne")
+    centre.until("asked", "key")
+    assert centre.decide("done", "--unit", "key", "--by", "Anne") == 0
+    assert again.wait(PATIENCE_S) == 0, centre.said(1)
+    assert (centre.ran("storage"), centre.ran("db")) == (1, 1)
 
 
 def test_a_stop_takes_everything_down_and_the_folder_remembers_it(

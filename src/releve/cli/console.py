@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import os
 import secrets
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import orjson
 
@@ -107,7 +108,7 @@ class Console:
             past.unclean |= {unit}
         carry = restart if self._act == RESTART else shutdown
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._interrupted, asyncio.current_task())
+        loop.add_signal_handler(signal.SIGINT, self._interrupted)
         result = await carry(
             self._estate,
             self._happened,
@@ -122,14 +123,20 @@ class Console:
         self._folder.happened(line)
         self._screen.show(line)
 
-    def _interrupted(self, task: asyncio.Task[Any] | None) -> None:
-        """Cancel the run at the first Ctrl-C, as a named decision; leave it as it is at the second."""
+    def _interrupted(self) -> None:
+        """Cancel the run at the first Ctrl-C, as a named decision; leave it as it is at the second.
+
+        Left at once, as by a kill: commands under way go on by themselves, and whoever starts the run again looks for
+        them. To end them here would make half-done starts of them.
+        """
         self._interrupts += 1
         if self._interrupts == 1:
             self._screen.say("interrupted")
             self._decide("cancel", "", "", "Ctrl-C")
-        elif task is not None:
-            task.cancel()
+        else:
+            self._screen.end()
+            sys.stdout.flush()
+            os._exit(130)
 
     def _decide_typed(self, line: str) -> None:
         if not line.strip():
@@ -152,10 +159,7 @@ def run_console(estate: Estate, act: str, options: argparse.Namespace) -> int:
     for unit in getattr(options, "unclean", []):
         if unit not in estate.units:
             raise WrongUse("run.unclean", f"--unclean {unit}: the estate has no such unit; nothing was started")
-    try:
-        return asyncio.run(Console(estate, RecoveryFolder(options.folder), act, options).run())
-    except asyncio.CancelledError:
-        return 130
+    return asyncio.run(Console(estate, RecoveryFolder(options.folder), act, options).run())
 
 
 def new_decision(
