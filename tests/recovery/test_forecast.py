@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import exp
 from random import Random
 
+import msgspec
 import pytest
 
 from releve.estate import Estate
@@ -189,3 +190,119 @@ def test_the_p90_holds_even_when_every_belief_was_wrong(scale: float, estate_of:
     assert kept / days >= 0.75
     # With beliefs that are right there is nothing to learn; with wrong ones a forecast that does not learn breaks down.
     assert scale == 1.0 or kept_sure / days < kept / days - 0.15
+
+
+GATED = """\
+[[site]]
+id = "H01"
+name = "Nord"
+kind = "hospital"
+[[site]]
+id = "H02"
+name = "Sud"
+kind = "hospital"
+
+[[contact]]
+id = "duty"
+name = "Duty"
+
+[[storage]]
+id = "disks"
+start = {command = ["x"]}
+check = {command = ["fsck"]}
+duration = {p50_s = 60, p90_s = 100}
+check_duration = {p50_s = 900, p90_s = 1500}
+
+[[service]]
+id = "record"
+tier = 1
+needs = ["disks"]
+start = {command = ["x"]}
+duration = {p50_s = 60, p90_s = 100}
+release = "duty"
+released_by_hospital = true
+release_duration = {p50_s = 300, p90_s = 600}
+
+[[service]]
+id = "laundry"
+tier = 4
+hospitals = ["H02"]
+start = {command = ["x"]}
+duration = {p50_s = 5, p90_s = 9}
+"""
+
+SECOND = 1_000_000
+
+
+def test_a_service_is_back_when_its_release_is_given_and_each_hospital_has_its_own_range(estate_of: EstateOf) -> None:
+    estate = estate_of(GATED)
+    journal = [
+        Happened(0, "start-began", "disks"),
+        Happened(60 * SECOND, "up", "disks", took_s=60.0),
+        Happened(60 * SECOND, "start-began", "record"),
+        Happened(120 * SECOND, "up", "record", took_s=60.0),
+        Happened(120 * SECOND, "asked", "record", hospital="H01", act="release"),
+        Happened(120 * SECOND, "asked", "record", hospital="H02", act="release"),
+        Happened(300 * SECOND, "released", "record", took_s=180.0, hospital="H01", by="A"),
+    ]
+    progress = progress_of(estate, journal, 400 * SECOND)
+    assert progress.done["record/release/H01"] == 180.0
+    assert progress.running == {"record/release/H02": 280.0}
+    found = forecast(estate, progress, 400 * SECOND, Random(1))
+    assert set(found.at_hospital["record"]) == {"H02"}
+    assert set(found.units) == {"record", "laundry"}, "the record is not back while one hospital waits"
+    assert set(found.hospitals) == {"H02"}
+    assert found.essential == found.units["record"] == found.at_hospital["record"]["H02"]
+
+
+def test_what_went_down_unclean_is_waited_for_until_it_is_checked(estate_of: EstateOf) -> None:
+    estate = estate_of(GATED)
+    clean = forecast(estate, NOTHING, 0, Random(1))
+    doubted = progress_of(estate, [Happened(0, "unclean", "disks")], 0)
+    assert doubted.unclean == ("disks",)
+    unclean = forecast(estate, doubted, 0, Random(1))
+    assert clean.essential is not None
+    assert unclean.essential is not None
+    assert unclean.essential.p50_s > clean.essential.p50_s + 500
+    broken = progress_of(estate, [Happened(0, "unclean", "disks"), Happened(0, "check-failed", "disks")], 0)
+    assert set(forecast(estate, broken, 0, Random(1)).unknown) == {"disks", "record"}
+
+
+def test_a_refusal_leaves_no_date_until_somebody_releases_after_all(estate_of: EstateOf) -> None:
+    estate = estate_of(GATED)
+    journal = [
+        Happened(0, "up", "disks"),
+        Happened(0, "up", "record"),
+        Happened(0, "refused", "record", hospital="H01", by="A"),
+    ]
+    found = forecast(estate, progress_of(estate, journal, 0), 0, Random(1))
+    assert found.unknown == ("record",)
+    assert set(found.hospitals) == {"H02"}
+    journal.append(Happened(9, "released", "record", by="B"))
+    assert forecast(estate, progress_of(estate, journal, 9), 9, Random(1)).unknown == ()
+
+
+def test_a_step_back_takes_its_gates_back_too(estate_of: EstateOf) -> None:
+    estate = estate_of(GATED)
+    journal = [
+        Happened(0, "up", "disks", took_s=3.0),
+        Happened(1, "checked", "disks", took_s=4.0),
+        Happened(2, "step-back", "disks"),
+    ]
+    assert progress_of(estate, journal, 3) == Progress({}, {}, (), ())
+
+
+def test_before_anything_is_measured_the_range_is_wider_than_what_was_measured_makes_it(estate_of: EstateOf) -> None:
+    estate = estate_of(centre())
+    first = forecast(estate, NOTHING, 0, Random(1))
+    told = forecast(estate, Progress({"storage": 60.0}, {}, (), ()), 0, Random(1))
+    assert first.provisional
+    assert not told.provisional
+    assert first.last is not None
+    assert told.last is not None
+    assert first.last.p90_s / first.last.p50_s > told.last.p90_s / told.last.p50_s
+
+
+def test_a_forecast_is_kept_as_it_was_published(estate_of: EstateOf) -> None:
+    found = forecast(estate_of(GATED), NOTHING, 5, Random(1))
+    assert msgspec.convert(msgspec.to_builtins(found), Forecast) == found

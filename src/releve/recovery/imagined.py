@@ -28,6 +28,9 @@ ODD_SHARE, ODD_SPREAD = 0.03, 2.0
 #: A belief without any spread would let one step decide about the whole day.
 SPREAD_MIN = 0.05
 
+#: What is left of a restart is not like what is done: other machines, other people, another hour. So much spread more.
+DRIFT_SPREAD = 0.05
+
 #: Imagined days at a time: their durations take a few megabytes.
 ROWS_MAX = 500
 
@@ -94,7 +97,7 @@ def imagine(
     ends = np.zeros((runs, problem.size))
     play = _Play(net, origin, running, is_compiled=is_worth_compiled(runs * (problem.size - len(standing.done))))
     grid, weights = factor
-    logs = _jittered(dice, grid, weights, runs)
+    logs = _jittered(dice, grid, weights, runs) + DRIFT_SPREAD * dice.standard_normal(runs)
     draws = _Draws(problem, belief, standing)
     for first in range(0, runs, ROWS_MAX):
         rows = slice(first, min(first + ROWS_MAX, runs))
