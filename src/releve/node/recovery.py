@@ -99,4 +99,4 @@ def _words(french: str, english: str) -> Bilingual:
 
 def _state(name: str) -> State:
     """Return a state as the reports know it; a word of a newer node is unknown, not normal."""
-    return name if name in STATES_KNOWN else "unknown"  # type: ignore[return-value] # one of them by this very test
+    return name if name in STATES_KNOWN else "unknown"

@@ -99,7 +99,6 @@ def application(
     recovery = RecoveryFolder(config.folder / RECOVERY_FOLDER)
     sightings = Sightings(config.site_id, recovery.path, views, services.read)
     reader = RecoveryReader(recovery.path, sightings.measured, sightings.units)
-    reports = Reports(config.folder / "reports")
     alerts = AlertsHeard(recovery.alerts())
     tokens = Tokens(config.folder)
 
@@ -132,10 +131,7 @@ def application(
             alerts=alerts.firing,
         ),
         *_alert_routes(recovery, alerts, reader, tokens),
-        *crisis_routes(screen, reader, log_ins=lambda at: _log_ins(accounts, at), next_at=reports.next_at),
-        *report_routes(
-            screen, reader, reports, every_s=config.estate.every_s, others=lambda: others_published(recovery.path)
-        ),
+        *_crisis_routes(config, screen, reader, accounts),
         *fhir_routes(
             views,
             tokens,
@@ -148,6 +144,21 @@ def application(
         ),
     ]
     return Starlette(routes=routes, exception_handlers=screen.error_pages())
+
+
+def _crisis_routes(config: Config, screen: Screen, reader: RecoveryReader, accounts: Accounts) -> list[BaseRoute]:
+    """Return the pages of the crisis cell, situation reports among them."""
+    reports = Reports(config.folder / "reports")
+    return [
+        *crisis_routes(screen, reader, log_ins=lambda at: _log_ins(accounts, at), next_at=reports.next_at),
+        *report_routes(
+            screen,
+            reader,
+            reports,
+            every_s=config.estate.every_s,
+            others=lambda: others_published(config.folder / RECOVERY_FOLDER),
+        ),
+    ]
 
 
 def _log_ins(accounts: Accounts, until: Instant) -> LogIns:
