@@ -95,7 +95,7 @@ class Centre:
             end_s = self.at_s + seconds
             try:
                 if guard.vigil.memory.is_stopping:
-                    guard._begin()
+                    guard._resume()
                 while self.at_s < end_s:
                     await guard.round()
                     await self.pause(1)

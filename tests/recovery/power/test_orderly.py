@@ -70,3 +70,13 @@ def test_a_restart_brings_back_what_was_stopped(tmp_path: Path, estate_of: Estat
     with folder.held():
         asyncio.run(restart_in(estate, folder, lines.append))
     assert sum(line.kind == "run-began" for line in lines) == 1, "another console carries it out already"
+
+
+def test_a_stop_that_was_noted_and_perhaps_never_launched_is_launched_at_once(
+    tmp_path: Path, estate_of: EstateOf
+) -> None:
+    estate = files(tmp_path, estate_of)
+    folder = RecoveryFolder(tmp_path / "recovery")
+    for line in (Happened(1, "run-began", "", act="stop"), Happened(2, "stop-began", "record", "try 1 of 1")):
+        folder.happened(line)
+    assert stopped(tmp_path, estate) == ([], ["record", "storage"])

@@ -93,8 +93,7 @@ class Guard:
         """Watch until cancelled."""
         try:
             if self.vigil.memory.is_stopping:
-                self._tell("run-resumed", detail="the guard goes on with the stop that was decided before it ended")
-                self._begin()
+                self._resume()
             while True:
                 await self.round()
                 is_calm = not self.vigil.is_cut and self._stopping is None
@@ -104,6 +103,17 @@ class Guard:
                 if task is not None:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
+
+    def _resume(self) -> None:
+        """Go on with the stop that was decided before this guard, and write what the one before could not."""
+        try:
+            told = {line.detail for line in self.folder.journal() if line.kind == "stop-decided"}
+        except OSError:
+            told = set()
+        for stop in self.vigil.memory.stops:
+            if stop.reason not in told:
+                self._tell("stop-decided", detail=stop.reason)
+        self._begin()
 
     async def round(self) -> None:
         """Ask every UPS once, and do what follows."""

@@ -44,10 +44,19 @@ class OrderlyStop:
         return result.blocked
 
     def _past(self) -> Past:
+        """Return where a guard that was killed left the stop.
+
+        A try of which no process is known may not have been launched. A restart waits then, so as to do nothing twice;
+        on battery there is no time for that, and what is stopped a second time is only stopped.
+        """
         try:
-            return past_of(self._folder.journal(), STOP)
+            past = past_of(self._folder.journal(), STOP)
         except OSError:
             return Past()  # a disk that does not read keeps nobody from stopping; probes say what is down already
+        for name in [name for name, begun in past.begun.items() if not begun.process]:
+            del past.begun[name]
+            past.tries[name] = max(past.tries.get(name, 0) - 1, 0)
+        return past
 
     def _decisions(self) -> Callable[[], list[Decision]]:
         """Return what returns new decisions; none from a disk that does not read."""
