@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from rich.console import Console
 from releve.demo.cast import FAMILY_NAMES
 from releve.demo.play import Choice, play
 from releve.errors import WrongUse
+from releve.recovery.folder import RecoveryFolder
 
 HOSPITALS = 2
 
@@ -55,14 +57,55 @@ def test_the_centre_came_back_in_the_order_of_its_needs(night: tuple[int, Path, 
 
 
 @pytest.mark.peer
-def test_two_reports_lie_there_and_at_every_node(night: tuple[int, Path, dict, str]) -> None:  # type: ignore[type-arg]
+def test_three_reports_lie_there_in_every_form_and_at_every_node(night: tuple[int, Path, dict, str]) -> None:  # type: ignore[type-arg]
     _, folder, verdict, _ = night
-    assert len([path for path in verdict["reports"] if path.endswith(".html")]) == 4
+    forms = [Path(path).suffix for path in verdict["reports"]]
+    assert {form: forms.count(form) for form in set(forms)} == {".html": 6, ".txt": 6, ".pdf": 6}
     assert all(Path(path).stat().st_size > 1000 for path in verdict["reports"])
-    first = (folder / "reports" / "sitrep-0001.en.txt").read_text()
+    first, second, last = ((folder / "reports" / f"sitrep-000{number}.en.txt").read_text() for number in (1, 2, 3))
     assert "Patient record: down in every hospital (2)" in first
+    assert "Restart under way" in second
+    assert "Every service answers in every hospital" in last
     for hospital in verdict["hospitals"]:
-        assert (folder / "nodes" / hospital["id"] / "reports" / "sitrep-0002.fr.html").exists()
+        assert (folder / "nodes" / hospital["id"] / "reports" / "sitrep-0003.fr.html").exists()
+    assert (folder / "reports" / "sitrep-0003.cap.xml").exists()
+    assert (folder / "reports" / "atom.xml").exists()
+    summary = json.loads((folder / "public" / "summary.json").read_bytes())
+    assert summary["status"]["indicator"] == "none"
+
+
+@pytest.mark.peer
+def test_a_part_was_stopped_clean_on_battery_and_the_rest_was_cut_and_checked(
+    night: tuple[int, Path, dict, str],
+) -> None:  # type: ignore[type-arg]
+    _, folder, verdict, shown = night
+    stops = verdict["stops"]
+    assert len(stops["clean"]) >= 3
+    assert set(stops["unclean"]) >= {"storage", "database"}
+    assert not set(stops["clean"]) & set(stops["unclean"])
+    assert stops["checked"] == ["storage", "database"]
+    assert "killed at once (kill -9)" in shown
+    journal = RecoveryFolder(folder / "nodes" / "H01" / "recovery").journal()
+    kinds = [line.kind for line in journal]
+    for earlier, later in pairwise(
+        ["power-lost", "stop-decided", "down", "unclean", "power-back", "start-began", "checked"]
+    ):
+        assert kinds.index(earlier) < kinds.index(later), (earlier, later)
+
+
+@pytest.mark.peer
+def test_every_forecast_of_the_night_is_kept_and_scored_and_every_hospital_has_the_journal(
+    night: tuple[int, Path, dict, str],  # type: ignore[type-arg]
+) -> None:
+    _, folder, verdict, _ = night
+    record = verdict["forecasts"]
+    own, other = (RecoveryFolder(folder / "nodes" / hospital["id"] / "recovery") for hospital in verdict["hospitals"])
+    assert record["published"] == len(own.forecasts()) >= 4
+    assert record["promises"] > 20
+    assert 0 <= record["p90_held"] <= 1
+    assert record["p50_error_s"] is not None
+    assert own.forecasts()[0].after == ("feed-a", "feed-b")
+    assert other.journal() == own.journal()
 
 
 @pytest.mark.peer

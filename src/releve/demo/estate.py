@@ -75,6 +75,12 @@ PLACES: tuple[Place, ...] = (
 )  # fmt: skip
 #: Of every start, what the machine takes to run a program; haste does not change it.
 _PROCESS_S = 0.4
+#: And to stop one.
+_STOP_S = 0.6
+#: After a stop that was not clean these are looked through before anything stands on them.
+_CHECKED = ("storage", "database")
+#: The guard keeps so much between the end of the stop and the end of the battery; a real one keeps a minute.
+_MARGIN_S = 3
 #: P90 over P50 of a start here: the programs are alike, what spreads is the machine.
 _SPREAD = 1.6
 #: A start that has not passed its probe by then is tried again.
@@ -94,6 +100,7 @@ def write_estate(
     parts = [
         '[estate]\nname = {fr = "Centre d’hébergement (démonstration)", en = "Hosting centre (demo)"}\n',
         f"[restart]\nat_once = {STARTS_AT_ONCE}\n",
+        f"[battery]\nmargin_s = {_MARGIN_S}\nsteady_s = 1\n",
         '[[site]]\nid = "centre"\nname = {fr = "Centre d’hébergement", en = "Hosting centre"}\nkind = "hosting"\n',
     ]
     parts += [
@@ -125,7 +132,11 @@ def _unit(place: Place, room: Path, ports: dict[str, int], haste: float) -> str:
             f"up_within_s = {_UP_WITHIN_S}",
             f"start = {{command = {command.format(verb='start')}, timeout_s = 30}}",
             f"stop = {{command = {command.format(verb='stop')}, timeout_s = 30}}",
+            f"stop_duration = {{p50_s = {_STOP_S:g}, p90_s = {_STOP_S * _SPREAD:g}}}",
         ]
+    if place.id in _CHECKED:
+        lines.append(f"check = {{command = {command.format(verb='check')}, timeout_s = 30}}")
+        lines.append(f"check_duration = {{p50_s = {_PROCESS_S:g}, p90_s = {_PROCESS_S * _SPREAD:g}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,8 @@
 """The script of the seed night: who is started, cut, killed and brought back, and when.
 
-    stage → ordinary night → power cut of the centre → hospitals on their own, one node killed too → first report
-    → power returns → restart in order → catch-up, write-back → second report → verdict
+    stage → ordinary night → the mains fail, the guard begins the orderly stop → the batteries end early: power cut of
+    the centre → hospitals on their own, one node killed too → first report → power returns → restart in order,
+    forecasts published → second report → catch-up, write-back → third report → verdict
 
 Time here is real: processes really start, die and answer. The seed decides people and values, not the scheduling of the
 machine it runs on.
@@ -18,17 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from releve.demo.batteries import Batteries
 from releve.demo.centre.__main__ import PROGRAMMES
+from releve.demo.centre.upsd import nut_programs
 from releve.demo.checker import READ_ALL_HOSPITALS_MAX, SAMPLED_PEOPLE, Centre, check, read_centre
 from releve.demo.hospitals import HOSPITALS
 from releve.demo.level import Levelling
 from releve.demo.nurse import Nurse, Watch, reads_of
 from releve.demo.plant import Group, cut_power, module
+from releve.demo.recovery import Recovery
 from releve.demo.report import Reporter
 from releve.demo.seen import Fhir
 from releve.demo.stage import HUBS, NURSE, PROBE_EVERY_S, Stage, Ward, set_stage
 from releve.demo.tally import Tally
-from releve.demo.verdict import Restart, Verdict
+from releve.demo.verdict import Restart, Stops, Verdict, forecasts_of
 from releve.demo.view import View
 from releve.errors import Refused
 from releve.estate import Estate, load
@@ -41,10 +45,14 @@ from releve.recovery.run import RunResult, restart
 class Hours:
     """How long the parts of the night last, in seconds; a real one is about a thousand times longer.
 
-    haste  divides what the centre's programs take to start
+    haste           divides what the centre's programs take to start
+    battery_s       what both UPS announce when the mains fail
+    stopped_before  so many programs are stopped in order before the batteries end, earlier than announced
     """
 
     normal_s: float = 15.0
+    battery_s: float = 24.0
+    stopped_before: int = 5
     cut_s: float = 40.0
     own_stop_after_s: float = 12.0
     own_stop_s: float = 2.0
@@ -57,7 +65,7 @@ class Hours:
 
 
 #: A night short enough for the tests of every change.
-SHORT = Hours(3.0, 7.0, 2.0, 0.3, 0.5, 5.5, 1.5, 1.0, 0.15, haste=6.0)
+SHORT = Hours(3.0, 18.0, 3, 7.0, 2.0, 0.3, 0.5, 5.5, 1.5, 1.0, 0.15, haste=6.0)
 
 #: A node that has not opened its doors by then does not open them.
 NODE_READY_S = 60.0
@@ -66,6 +74,9 @@ _NODE_READY_EACH_S = 3.0
 LEVEL_S = 120.0
 _LOOK_PAUSE_S = 0.05
 _WATCH_PAUSE_S = 0.7
+#: The second report comes when so many programs of the centre are back.
+_BACK_BEFORE_REPORT = 6
+_FEEDS = ("feed-a", "feed-b")
 #: Before the last report every node looks at the centre's services once more.
 _LOOKS_OF_A_NODE = 2
 _LOOKS_S_MAX = 10.0
@@ -106,7 +117,13 @@ class Night:
         stage = set_stage(self._settings.folder, hospitals, self._settings.seed, self._hours.haste)
         self._view.tell("stage", n=len(hospitals), programs=len(PROGRAMMES))
         estate = load(stage.estate_file)
-        reporter = Reporter(estate, stage, _WATCH_PAUSE_S)
+        recovery = Recovery(
+            estate,
+            stage.recovery,
+            self._on_step,
+            Random(f"{stage.seed}:forecast"),  # noqa: S311 - draws of a simulation, not a secret
+        )
+        reporter = Reporter(estate, stage, recovery, _WATCH_PAUSE_S)
         tally = Tally(stage, self._view)
         nurses = [self._nurse(stage, ward) for ward in stage.wards]
         try:
@@ -116,9 +133,10 @@ class Night:
                     *(nurse.read_on(self._watch, self._ending, self._read_pause_s(stage)) for nurse in nurses)
                 ):
                     await self._ordinary()
+                    await self._on_battery(stage, recovery)
                     await self._cut(stage, nurses, reporter)
-                    await self._return(stage, estate, reporter, nurses)
-                    verdict = await self._judge(stage, estate, nurses, reporter)
+                    await self._return(stage, recovery, reporter)
+                    verdict = await self._judge(stage, recovery, nurses, reporter)
             if then is not None:
                 await then(stage, verdict)
             return verdict
@@ -157,12 +175,26 @@ class Night:
         self._view.tell("normal")
         await asyncio.sleep(self._hours.normal_s)
 
-    async def _cut(self, stage: Stage, nurses: Sequence[Nurse], reporter: Reporter) -> None:
-        """Cut the power of the centre; the hospitals go on."""
-        self._cut_at = time.monotonic()
-        killed = await asyncio.to_thread(cut_power, (), stage.centre_groups())
+    async def _on_battery(self, stage: Stage, recovery: Recovery) -> None:
+        """The mains fail; the guard stops in order what it can until the batteries end, earlier than they announced."""
         self._phase("cut")
-        self._view.tell("cut", n=killed)
+        self._cut_at = time.monotonic()
+        Batteries(stage.room).discharge(self._hours.battery_s)
+        self._view.tell("on_battery", s=self._hours.battery_s)
+        self._view.tell("real_ups" if nut_programs() is not None else "own_ups")
+        guard = asyncio.ensure_future(recovery.guard())
+        try:
+            await recovery.until_down(self._hours.stopped_before, self._hours.battery_s)
+            killed = await asyncio.to_thread(cut_power, (), stage.centre_groups())
+        finally:
+            # The guard of this night sees no more: what it had not proved down by now is not clean.
+            guard.cancel()
+            await asyncio.gather(guard, return_exceptions=True)
+        stops = recovery.power_gone()
+        self._view.tell("cut", n=killed, clean=len(stops.clean))
+
+    async def _cut(self, stage: Stage, nurses: Sequence[Nurse], reporter: Reporter) -> None:
+        """The centre is away; the hospitals go on."""
         reporter.cut()
         self._view.tell("on_their_own")
         async with asyncio.TaskGroup() as group:
@@ -173,18 +205,20 @@ class Night:
             group.create_task(self._stop_own(stage.wards[-1]))
             group.create_task(self._report_later(reporter))
 
-    async def _return(self, stage: Stage, estate: Estate, reporter: Reporter, nurses: Sequence[Nurse]) -> None:
-        """Power returns: restart in order, go on a while, let the senders finish."""
+    async def _return(self, stage: Stage, recovery: Recovery, reporter: Reporter) -> None:
+        """Power returns: restart in order, tell how far it is, go on a while, let the senders finish."""
         self._phase("return")
         self._view.tell("power")
+        Batteries(stage.room).recharge()
         self._power(stage)
-
-        def on_step(happened: Happened) -> None:
-            self._on_step(happened)
-            reporter.happened(happened)
-
-        self._restart = await restart(estate, on_step)
-        self._back_at = time.monotonic()
+        recovery.power_back(_FEEDS)
+        ended = asyncio.Event()
+        async with _alongside(recovery.publish_on(ended)):
+            report = asyncio.ensure_future(self._report_on_the_way(recovery, reporter))
+            self._restart = await recovery.restart()
+            ended.set()
+            self._back_at = time.monotonic()
+            await report
         self._view.tell("restarted", s=self._restart.makespan_s, bound=self._restart.bound_s)
         self._phase("after")
         await asyncio.sleep(self._hours.after_s)
@@ -192,8 +226,8 @@ class Night:
         for path in stage.quiet_files():
             path.touch()
 
-    async def _judge(self, stage: Stage, estate: Estate, nurses: Sequence[Nurse], reporter: Reporter) -> Verdict:
-        """Wait until everybody is level, write the second report, and let the checker look."""
+    async def _judge(self, stage: Stage, recovery: Recovery, nurses: Sequence[Nurse], reporter: Reporter) -> Verdict:
+        """Wait until everybody is level, write the last report, and let the checker look."""
         levelling = Levelling(stage)
         began = time.monotonic()
         what = await levelling.wait(LEVEL_S)
@@ -217,11 +251,13 @@ class Night:
             seed=stage.seed,
             hospitals=hospitals,
             restart=Restart(
-                list(self._restart.order),
+                [name for name in self._restart.order if name in recovery.estate.units],
                 [*self._restart.failed, *self._restart.blocked],
                 self._restart.makespan_s,
                 self._restart.bound_s,
             ),
+            forecasts=forecasts_of(recovery.score()),
+            stops=Stops(list(recovery.stops.clean), list(recovery.stops.unclean), _checked(self._restart)),
             reports=reporter.paths,
             cut_s=self._back_at - self._cut_at,
             night_s=self._view.elapsed_s,
@@ -260,6 +296,11 @@ class Night:
         self._watch.own_down.discard(id_)
         self._view.tell("own_back", hospital=id_, s=self._own_stops[id_])
 
+    async def _report_on_the_way(self, recovery: Recovery, reporter: Reporter) -> None:
+        """Write the report of the restart when a part of the centre is back."""
+        await recovery.until_back(_BACK_BEFORE_REPORT)
+        self._view.tell("report", **await reporter.write())
+
     async def _report_later(self, reporter: Reporter) -> None:
         await asyncio.sleep(self._hours.report_after_s)
         self._view.tell("report", **await reporter.write())
@@ -294,7 +335,7 @@ class Night:
 
     def _power(self, stage: Stage) -> None:
         """Electricity comes by itself: the feeds' UPS answer again."""
-        for feed in ("feed-a", "feed-b"):
+        for feed in _FEEDS:
             self._switch_on(stage, feed)
 
     def _switch_on(self, stage: Stage, program: str) -> None:
@@ -319,8 +360,16 @@ class Night:
                 view.services[happened.unit] = "starting"
             elif happened.kind == "up":
                 view.services[happened.unit] = "up"
+            elif happened.kind == "down":
+                view.services[happened.unit] = "down"
         if happened.kind == "up" and self._cut_at:
             view.tell("step", name=self._name_of(happened.unit), s=happened.took_s or 0.0)
+        elif happened.kind == "stop-decided":
+            view.tell("stop_decided")
+        elif happened.kind == "down":
+            view.tell("stopped", name=self._name_of(happened.unit), s=happened.took_s or 0.0)
+        elif happened.kind == "checked" and self._cut_at:
+            view.tell("checked", name=self._name_of(happened.unit), s=happened.took_s or 0.0)
         elif happened.kind in ("failed", "blocked"):
             view.tell("step_failed", name=self._name_of(happened.unit), reason=happened.detail)
 
@@ -370,6 +419,10 @@ async def _alongside(*works: Awaitable[None]) -> AsyncIterator[None]:
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
+
+
+def _checked(result: RunResult) -> list[str]:
+    return [name.partition("/")[0] for name, step in result.steps.items() if step.state == "checked"]
 
 
 def _why(result: RunResult) -> str:

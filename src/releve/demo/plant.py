@@ -129,7 +129,7 @@ def kill_group(pid: int) -> None:
 def cut_power(groups: Iterable[Group], pid_files: Iterable[Path]) -> int:
     """Kill many groups at once: first all signals, then all waiting. Returns how many were killed."""
     living = [group for group in groups if group.is_alive()]
-    pids = [int(path.read_text()) for path in pid_files if path.exists()]
+    pids = [pid for path in pid_files if (pid := _read_pid(path)) is not None]
     for pid in pids:
         kill_group(pid)
     for group in living:
@@ -139,6 +139,14 @@ def cut_power(groups: Iterable[Group], pid_files: Iterable[Path]) -> int:
     for path in pid_files:
         path.unlink(missing_ok=True)
     return len(living) + len(pids)
+
+
+def _read_pid(path: Path) -> int | None:
+    """Return the process group of a pid file; None where there is none, or its program is being stopped just now."""
+    try:
+        return int(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _wait_gone(pid: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from random import Random
 
 import httpx
 
@@ -17,21 +16,28 @@ from releve.clock import Instant, wall_us
 from releve.demo.account import Entry, read_account
 from releve.demo.checker import is_capture
 from releve.demo.mllp import field
+from releve.demo.recovery import Recovery
 from releve.demo.stage import WRITE_BACK, Stage, Ward
 from releve.errors import WrongUse
 from releve.estate import Bilingual, Estate
 from releve.node.folder import SERVICES_FILE, read_state
 from releve.record import Views
-from releve.recovery.forecast import Forecast, forecast, progress_of
-from releve.recovery.journal import Happened
 from releve.recovery.probe import Reading
-from releve.sitrep import Captured, Care, Declared, Loss, Measured, draft, next_number, write
+from releve.sitrep import Captured, Care, Declared, Loss, Measured, Person, Register, SituationReport, draft, write
+from releve.sitrep.folder import stem
+from releve.sitrep.public import write_public
+from releve.sitrep.publishing import publish
+from releve.sitrep.wording import LANGS
 
 #: The next report of a night of two minutes; in a real one it is hours.
 NEXT_REPORT_US = 60 * 1_000_000
 #: A node that does not answer its public page in this time is not called open.
 _OPEN_WITHIN_S = 2.0
 _US = 1_000_000
+#: The forms of a report that the verdict names; its folder has the audiences', the feeds and the declaration too.
+_FORMS = ("html", "txt", "pdf")
+_PREPARES = Person("Cellule de crise (exercice)", "rédaction")
+_AUTHORIZES = Person("Administratrice de garde (exercice)", "direction")
 
 
 class Reporter:
@@ -40,17 +46,16 @@ class Reporter:
     every_s  how far apart the rounds of probes lie that `saw` is told of
     """
 
-    def __init__(self, estate: Estate, stage: Stage, every_s: float) -> None:
+    def __init__(self, estate: Estate, stage: Stage, recovery: Recovery, every_s: float) -> None:
         self.paths: list[str] = []
         self._estate = estate
         self._stage = stage
+        self._recovery = recovery
         self._every_s = every_s
         self._seen: set[str] = set()
         self._losses: dict[str, Loss] = {}
-        self._journal: list[Happened] = []
-        self._published: list[Forecast] = []
         self._cut_at: Instant = 0
-        self._rng = Random(f"{stage.seed}:forecast")  # noqa: S311 - draws of a simulation, not a secret
+        self._register = Register(stage.reports)
 
     def saw(self, readings: Mapping[str, Reading]) -> None:
         """Take a round of readings: what was there and is not any more is a loss."""
@@ -67,38 +72,44 @@ class Reporter:
         """The power was cut: what is captured from now on is counted."""
         self._cut_at = wall_us()
 
-    def happened(self, happened: Happened) -> None:
-        """Take a line of the restart's journal."""
-        self._journal.append(happened)
-
     async def write(self) -> dict[str, object]:
-        """Draft a report of now and write it here and at every node; returns its number and path."""
-        at = wall_us()
+        """Draft a report of now, have it signed, publish it in every form; returns its number and path."""
         expected = None
+        earlier = list(self._recovery.forecasts)
         if any(loss.back_at is None for loss in self._losses.values()):
-            expected = forecast(self._estate, progress_of(self._estate, self._journal, at), at, self._rng)
+            expected = await self._recovery.publish()
+        at = wall_us()
         report = draft(
             self._estate,
-            number=next_number(self._stage.reports),
+            number=self._register.next_number(),
             at=at,
             next_at=at + NEXT_REPORT_US,
             measured=[one for ward in self._stage.wards for one in _measured(ward)],
             losses=list(self._losses.values()),
-            journal=self._journal,
+            journal=list(self._recovery.journal),
             forecast=expected,
-            earlier=self._published,
+            earlier=earlier,
             care=await self._care(),
             declared=_declared(self._cut_at or at),
             every_s=self._every_s,
             is_exercise=True,
         )
-        written = await asyncio.to_thread(write, report, self._stage.reports)
+        await asyncio.to_thread(self._publish, report)
         for ward in self._stage.wards:
             await asyncio.to_thread(write, report, ward.folder / "reports")
-        if expected is not None:
-            self._published.append(expected)
-        self.paths += [str(path) for path in (*written.html.values(), *written.text.values())]
-        return {"n": written.number, "path": str(written.html["fr"])}
+        name = stem(report.number)
+        found = [self._stage.reports / f"{name}.{lang}.{form}" for form in _FORMS for lang in LANGS]
+        self.paths += [str(path) for path in found if path.exists()]
+        return {"n": report.number, "path": str(self._stage.reports / f"{name}.fr.html")}
+
+    def _publish(self, report: SituationReport) -> None:
+        """Sign and publish as the exercise's duty people do, and renew the public page."""
+        drafted = self._register.draft(report, by=_PREPARES)
+        number = drafted.sheet.number
+        self._register.approve(number, by=_AUTHORIZES, at=wall_us())
+        publish(self._register, number, by=_AUTHORIZES, at=wall_us())
+        published = [one for one in self._register.editions() if one.published is not None]
+        write_public(self._stage.folder / "public", report, published)
 
     async def _care(self) -> Care:
         answers = await asyncio.gather(*(_is_open(ward.url) for ward in self._stage.wards))

@@ -24,9 +24,37 @@ SENTENCES: dict[str, dict[Lang, str]] = {
         "fr": "Nuit ordinaire : admissions, résultats, lectures.",
         "en": "An ordinary night: admissions, results, reading.",
     },
+    "on_battery": {
+        "fr": "Le secteur est coupé au centre d’hébergement : les deux onduleurs prennent le relais "
+        "et annoncent {s:.0f} s.",
+        "en": "The mains fail at the hosting centre: both UPS carry the load and announce {s:.0f} s.",
+    },
+    "real_ups": {
+        "fr": "Les onduleurs sont un vrai serveur NUT (upsd, dummy-ups) ; un script y joue la coupure.",
+        "en": "The UPS are a real NUT server (upsd, dummy-ups); a script plays the cut there.",
+    },
+    "own_ups": {
+        "fr": "NUT n’est pas installé ici : les onduleurs sont joués par un programme de la démonstration, "
+        "même protocole.",
+        "en": "NUT is not installed here: a program of the demo plays the UPS, in the same protocol.",
+    },
+    "stop_decided": {
+        "fr": "Le gardien commence l’arrêt propre, du plus dépendant au stockage.",
+        "en": "The guard begins the orderly stop, most dependent first, storage last.",
+    },
+    "stopped": {
+        "fr": "{name} : arrêt propre en {s:.1f} s.",
+        "en": "{name}: stopped clean in {s:.1f} s.",
+    },
     "cut": {
-        "fr": "COUPURE au centre d’hébergement : {n} programmes tués d’un coup (kill -9), relais A compris.",
-        "en": "POWER CUT at the hosting centre: {n} programs killed at once (kill -9), hub A among them.",
+        "fr": "COUPURE : les batteries lâchent avant l’heure, {n} programmes tués d’un coup (kill -9) ; "
+        "arrêtés proprement avant : {clean}.",
+        "en": "POWER CUT: the batteries end early, {n} programs killed at once (kill -9); "
+        "stopped clean before: {clean}.",
+    },
+    "checked": {
+        "fr": "{name} : intégrité vérifiée en {s:.1f} s, après un arrêt brutal.",
+        "en": "{name}: integrity checked in {s:.1f} s, after a stop that was not clean.",
     },
     "on_their_own": {
         "fr": "Les hôpitaux continuent sur leurs propres nœuds ; automates et bureaux d’admission envoient.",

@@ -18,7 +18,7 @@ from releve.demo.feeder import QUIET_FILE, STAYS_AT_START
 from releve.demo.hospitals import Hospital
 from releve.demo.plant import HOST, Group, NightLock, free_ports, module
 from releve.doors.tokens import Tokens
-from releve.node.folder import make_folder, signing_key
+from releve.node.folder import RECOVERY_FOLDER, make_folder, signing_key
 from releve.replica.access import accept, read_request, write_request
 from releve.replica.enrolment import create_hub, enrol
 from releve.ward.accounts import Accounts
@@ -87,6 +87,11 @@ class Stage:
     def estate_file(self) -> Path:
         """The estate; it does not stand in the centre that it describes."""
         return self.folder / "estate.toml"
+
+    @property
+    def recovery(self) -> Path:
+        """The recovery folder that the night works in: that of the first hospital, and every node shows it."""
+        return self.wards[0].folder / RECOVERY_FOLDER
 
     @property
     def reports(self) -> Path:
@@ -172,6 +177,8 @@ def set_stage(folder: Path, hospitals: Sequence[Hospital], seed: int, haste: flo
     for ward in wards:
         _equip(stage, ward)
     _enrol(stage)
+    stage.recovery.mkdir(mode=0o700)
+    (stage.recovery / "estate.toml").write_bytes(stage.estate_file.read_bytes())
     for ward in wards:
         _employ(stage, ward)
     return stage

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from releve.recovery.score import Score
+
 #: The verdict names so many of each kind of loss; more would only say the same.
 NAMED_MAX = 10
 #: With many hospitals each one's facts are read at so many other nodes.
@@ -81,6 +83,46 @@ class Restart(msgspec.Struct):
     lower_bound_s: float
 
 
+class Stops(msgspec.Struct):
+    """How the centre went down, and whose integrity was checked before anything stood on it again."""
+
+    clean: list[str] = []
+    unclean: list[str] = []
+    checked: list[str] = []
+
+
+class Forecasts(msgspec.Struct):
+    """The record of the forecasts of the night. Shares and errors are None when nothing was promised.
+
+    p90_held      share of promises that came by their P90
+    p50_error_s   middle of how far off P50 was; p50_error_share: of what really remained
+    slips         times that a published P90 was moved later
+    """
+
+    published: int = 0
+    promises: int = 0
+    p90_held: float | None = None
+    essential_p90_held: float | None = None
+    last_p90_held: float | None = None
+    p50_error_s: float | None = None
+    p50_error_share: float | None = None
+    slips: int = 0
+
+
+def forecasts_of(found: Score) -> Forecasts:
+    """Return the record for the verdict."""
+    return Forecasts(
+        published=found.forecasts,
+        promises=found.everything.settled,
+        p90_held=found.everything.coverage,
+        essential_p90_held=found.essential.coverage,
+        last_p90_held=found.last.coverage,
+        p50_error_s=found.everything.p50_error_s,
+        p50_error_share=found.everything.p50_error_share,
+        slips=len(found.slips),
+    )
+
+
 class Verdict(msgspec.Struct):
     """Everything that the checker found.
 
@@ -95,6 +137,8 @@ class Verdict(msgspec.Struct):
     night_s: float
     sampled_people: int = 0
     folder: str = ""
+    stops: Stops = msgspec.field(default_factory=Stops)
+    forecasts: Forecasts = msgspec.field(default_factory=Forecasts)
 
     @property
     def is_good(self) -> bool:
@@ -201,6 +245,7 @@ def _after(verdict: Verdict, french: bool) -> list[str]:
             else f"Restart: {restart.makespan_s:.1f} s (lower bound {restart.lower_bound_s:.1f} s): {order}"
         )
         lines += [f"{'Échec' if french else 'Failed'}: {name}" for name in restart.failed]
+    lines += _recovered(verdict, french)
     report = "Point de situation : " if french else "Situation report: "
     lines += [report + path for path in verdict.reports if path.endswith(".fr.html" if french else ".en.html")]
     lines.append(
@@ -214,6 +259,30 @@ def _after(verdict: Verdict, french: bool) -> list[str]:
             f"Journaux et relais comparés en entier ; par FHIR, {people} personnes par hôpital, {nodes} autres nœuds."
             if french
             else f"Logs and hubs compared in full; by FHIR, {people} people of each hospital at {nodes} other nodes."
+        )
+    return lines
+
+
+def _recovered(verdict: Verdict, french: bool) -> list[str]:
+    """Return how the centre was stopped, and how the forecasts did."""
+    lines = []
+    stops, record = verdict.stops, verdict.forecasts
+    if stops.clean or stops.unclean:
+        checked = ", ".join(stops.checked) or "–"
+        lines.append(
+            f"Sur batterie\u202f: {len(stops.clean)} arrêts propres ({', '.join(stops.clean) or '–'}), "
+            f"{len(stops.unclean)} arrêts brutaux\u202f; intégrité vérifiée avant reprise\u202f: {checked}."
+            if french
+            else f"On battery: {len(stops.clean)} clean stops ({', '.join(stops.clean) or '–'}), "
+            f"{len(stops.unclean)} unclean; integrity checked before going on: {checked}."
+        )
+    if record.published and record.p90_held is not None and record.p50_error_s is not None:
+        lines.append(
+            f"Prévisions publiées\u202f: {record.published}, P90 tenue {record.p90_held * 100:.0f}\u202f% "
+            f"({record.promises} annonces), écart médian à P50 {record.p50_error_s:.1f} s."
+            if french
+            else f"Forecasts published: {record.published}, P90 held {record.p90_held * 100:.0f}% "
+            f"({record.promises} promises), middle error of P50 {record.p50_error_s:.1f} s."
         )
     return lines
 

@@ -3,6 +3,7 @@
     python -m releve.demo.centre ROOM.json serve NAME    in the foreground
     python -m releve.demo.centre ROOM.json start NAME    in a session of its own, once it has reached what it needs
     python -m releve.demo.centre ROOM.json stop NAME     by SIGTERM
+    python -m releve.demo.centre ROOM.json check NAME    whether its disk is whole, after a stop that was not clean
 
 start ends with 1 and the program's own sentence when the program refuses; it does not wait for the door to open, which
 is what a probe is for. Every program ends by itself when the night lets go of its lock, whatever became of the night.
@@ -23,6 +24,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from releve.demo.centre.integrity import flaws_of
 from releve.demo.centre.room import Programme, Room, Unreachable, read_room
 
 PROGRAMMES = {
@@ -153,15 +155,23 @@ def main() -> int:
     """Do what the arguments say."""
     plan, verb, name, *rest = sys.argv[1:]
     room = read_room(Path(plan))
-    if name not in PROGRAMMES or verb not in ("serve", "start", "stop"):
-        sys.stderr.write(f"usage: ROOM.json serve|start|stop {'|'.join(PROGRAMMES)}\n")
+    if name not in PROGRAMMES or verb not in ("serve", "start", "stop", "check"):
+        sys.stderr.write(f"usage: ROOM.json serve|start|stop|check {'|'.join(PROGRAMMES)}\n")
         return 2
     if verb == "start":
         return start(room, Path(plan), name)
     if verb == "stop":
         return stop(room, name)
+    if verb == "check":
+        return _check(room, name)
     reached = (lambda: _tell(int(rest[0]))) if rest else (lambda: None)
     return serve(room, name, reached)
+
+
+def _check(room: Room, name: str) -> int:
+    flaws = flaws_of(room, name)
+    sys.stdout.write("".join(f"{name}: {flaw}\n" for flaw in flaws) or f"{name}: every file can be read whole\n")
+    return 1 if flaws else 0
 
 
 def _tell(pipe: int) -> None:
