@@ -128,6 +128,22 @@ def test_a_step_back_undoes_the_return(estate_of: EstateOf) -> None:
     assert [one.held for one in found.promises if one.unit == "record"] == [False]
 
 
+def test_what_must_be_released_to_care_is_back_with_its_last_release(estate_of: EstateOf) -> None:
+    gated = CENTRE.replace(
+        'tier = 1\nneeds = ["storage"]', 'tier = 1\nneeds = ["storage"]\nrelease = "p"\nreleased_by_hospital = true'
+    )
+    places = '[[site]]\nid = "H01"\nname = "A"\n[[site]]\nid = "H02"\nname = "B"\n[[contact]]\nid = "p"\nname = "P"\n'
+    given = [
+        Happened(POWER + second * S, "released", "record", hospital=hospital)
+        for second, hospital in ((500, "H02"), (700, "H01"))
+    ]
+    found = score(estate_of(places + gated), [said(0, {"record": (300, 600)})], [*JOURNAL, *given], POWER + 2000 * S)
+    [record] = [one for one in found.promises if one.unit == "record"]
+    assert (record.late_s, record.held) == (400.0, False)
+    early = score(estate_of(places + gated), [said(0, {"record": (300, 600)})], [*JOURNAL, given[0]], POWER + 550 * S)
+    assert [one.came_at for one in early.promises if one.unit == "record"] == [None]
+
+
 def test_no_forecast_gives_no_record(estate_of: EstateOf) -> None:
     found = score(estate_of(CENTRE), [], JOURNAL, POWER)
     assert found.everything.coverage is None

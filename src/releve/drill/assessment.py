@@ -97,7 +97,7 @@ def assess(
     """Return what an exercise reached, read from its journal, its questions and its forecasts."""
     moments = played.moments
     at = moments.ended if moments.ended is not None else max((line.at for line in journal), default=moments.began)
-    back = returns(journal)
+    back = returns(estate, journal)
     makespan_s = between_s(moments.restart_began, moments.restart_ended)
     bound_s = played.bound.least_s if played.bound is not None else None
     decisions = _decisions(played.questions, journal)

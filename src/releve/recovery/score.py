@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any, Literal
 
 from releve.clock import Instant, to_iso
-from releve.estate import Estate
+from releve.estate import Estate, Unit
 from releve.recovery.forecast import ESSENTIAL_TIER_MAX, Forecast, Span
 from releve.recovery.journal import Happened
 
@@ -132,7 +132,7 @@ class Score:
 
 def score(estate: Estate, forecasts: Sequence[Forecast], journal: Iterable[Happened], at: Instant) -> Score:
     """Return how every published forecast did, as known at a moment."""
-    back = returns(line for line in journal if line.at <= at)
+    back = returns(estate, (line for line in journal if line.at <= at))
     issued = sorted((one for one in forecasts if one.issued_at <= at), key=lambda one: one.issued_at)
     promises = tuple(promise for one in issued for promise in _promises(estate, one, back, at))
     of_unit: dict[str, list[Promise]] = {}
@@ -152,15 +152,35 @@ def score(estate: Estate, forecasts: Sequence[Forecast], journal: Iterable[Happe
     )
 
 
-def returns(journal: Iterable[Happened]) -> dict[str, Instant]:
-    """Return when each unit came back, as it last did: a step back makes the earlier return not count."""
+def returns(estate: Estate, journal: Iterable[Happened]) -> dict[str, Instant]:
+    """Return when each unit came back, as it last did: a step back makes the earlier return not count.
+
+    What must be released to care is back when its last release is given, as forecasts count it; what was looked
+    through is back when that has passed.
+    """
     back: dict[str, Instant] = {}
+    released: dict[str, set[str]] = {}
     for line in journal:
-        if line.kind in ("up", "already-up") and line.unit:
-            back[line.unit] = line.at
-        elif line.kind in ("failed", "blocked", "step-back", "check-failed", "down", "unclean"):
-            back.pop(line.unit, None)
+        unit = estate.units.get(line.unit)
+        if unit is None:
+            continue
+        if line.kind in ("up", "already-up", "checked", "released"):
+            if line.kind == "released":
+                released.setdefault(unit.id, set()).add(line.hospital)
+            if _releases(unit) <= released.get(unit.id, set()):
+                back[unit.id] = line.at
+        elif line.kind in ("failed", "blocked", "step-back", "check-failed", "refused", "down", "unclean"):
+            back.pop(unit.id, None)
+            if line.kind != "refused":
+                released.pop(unit.id, None)
     return back
+
+
+def _releases(unit: Unit) -> set[str]:
+    """Return the releases that care waits for: "" is one for everybody."""
+    if unit.released_by_hospital or unit.wave:
+        return set(unit.hospitals)
+    return {""} if unit.release else set()
 
 
 def slips(promises: Iterable[Promise]) -> tuple[Slip, ...]:
