@@ -8,7 +8,7 @@ import pytest
 
 from releve.recovery.folder import Decision
 from releve.recovery.plan import make_plan
-from ward.cast import House, hidden, play, sign_in, words_of
+from ward.cast import PASSWORD, House, hidden, play, sign_in, words_of
 
 from .scene import BEGAN, MIN, Crisis
 
@@ -99,6 +99,22 @@ def test_the_restart_names_what_limits_it_and_its_critical_path(crisis: Crisis) 
 
 def test_a_wall_screen_has_large_type(crisis: Crisis) -> None:
     assert '<html lang="fr" class="wall' in get(crisis, "/crisis?wall=1").text
+
+
+def test_a_wall_screen_looks_and_decides_nothing(crisis: Crisis) -> None:
+    crisis.house.accounts.add("mur", "Salle de crise", "wall", PASSWORD)
+
+    async def story(client: httpx.AsyncClient) -> None:
+        answer = await sign_in(client, "mur")
+        assert answer.headers["location"] == "/crisis?wall=1"
+        token = hidden((await client.get("/crisis/decisions")).text, "csrf")
+        data = {"csrf": token, "verb": "release", **RELEASE}
+        assert (await client.post("/crisis/decision", data=data)).status_code == 403
+        patient = crisis.house.find("lefebvre")
+        assert (await client.get(f"/patient/{patient}")).status_code == 403
+        assert (await client.get("/")).status_code in (303, 403)
+
+    play(crisis.house, story)
 
 
 def test_without_an_estate_every_page_says_what_is_missing(house: House) -> None:

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from releve.errors import WrongUse
-from releve.ward.accounts import ABSOLUTE_S, ACCOUNTS_FILE, IDLE_S, WAIT_S_MAX, Accounts, NotSignedIn, SignedIn
+from releve.ward.accounts import (
+    ABSOLUTE_S,
+    ACCOUNTS_FILE,
+    IDLE_S,
+    WAIT_S_MAX,
+    WALL_S,
+    Accounts,
+    NotSignedIn,
+    SignedIn,
+)
 
 from .cast import NOON_US, PASSWORD
 
@@ -242,4 +251,19 @@ def test_sign_ins_are_counted_by_the_hour_without_names(tmp_path: Path) -> None:
     accounts.sign_in("nadia", PASSWORD, device="", peer="10.0.0.7")
     assert accounts.sign_ins(NOON_US, NOON_US) == (1, 2)
     assert accounts.sign_ins(NOON_US, now[0]) == (2, 2)
+    accounts.close()
+
+
+def test_a_wall_screen_looks_for_a_week_without_anybody_at_its_keyboard(tmp_path: Path) -> None:
+    now = [NOON_US]
+    accounts = Accounts(tmp_path, now=lambda: now[0])
+    for name, role in (("mur", "wall"), ("cora", "crisis")):
+        accounts.add(name, name, role, PASSWORD)
+    found = [accounts.sign_in(name, PASSWORD, device="", peer="x") for name in ("mur", "cora")]
+    tokens = [one.token for one in found if isinstance(one, SignedIn)]
+    now[0] += 24 * 3_600_000_000
+    accounts.sign_in("cora", PASSWORD, device="", peer="x")
+    assert [accounts.visitor(token, is_active=False) is not None for token in tokens] == [True, False]
+    now[0] = NOON_US + WALL_S * 1_000_000 + 1
+    assert accounts.visitor(tokens[0], is_active=False) is None
     accounts.close()

@@ -75,7 +75,7 @@ class Visitor(msgspec.Struct, frozen=True):
 
     user      the account's name, the only thing about a person that is logged and audited
     display   as colleagues know them
-    role      "nurse", "doctor", "it" or "crisis"
+    role      "nurse", "doctor", "it", "crisis" or "wall" (a screen that only looks)
     language  remembered for this account; empty when it never chose
     secret    of this session, for its forms; never shown
     """
@@ -93,7 +93,7 @@ class Visitor(msgspec.Struct, frozen=True):
 
 
 CARE_ROLES = ("nurse", "doctor")
-ROLES = ("nurse", "doctor", "it", "crisis")
+ROLES = ("nurse", "doctor", "it", "crisis", "wall")
 
 
 class FindVisitor(Protocol):

@@ -46,6 +46,8 @@ PASSWORD_CHARS_MIN = 10
 PASSWORD_CHARS_MAX = 256
 IDLE_S = 600
 ABSOLUTE_S = 12 * 3600
+#: A wall screen has nobody at its keyboard: it looks for a week, at pages without patients, and decides nothing.
+WALL_ROLE, WALL_S = "wall", 7 * 86_400
 #: A session's last use is written at most this often: a page a second must not be a write a second.
 TOUCH_S = 20
 #: The first wrong passwords cost nothing: people mistype.
@@ -288,7 +290,8 @@ class Accounts:
             return None
         account, display, role, language, secret, started_at, seen_at = max(rows, key=lambda row: row[6])
         now = self._now()
-        if now - seen_at > IDLE_S * 1_000_000 or now - started_at > ABSOLUTE_S * 1_000_000:
+        idle_s, absolute_s = (WALL_S, WALL_S) if role == WALL_ROLE else (IDLE_S, ABSOLUTE_S)
+        if now - seen_at > idle_s * 1_000_000 or now - started_at > absolute_s * 1_000_000:
             self._end(digest)
             return None
         if is_active and now - seen_at > TOUCH_S * 1_000_000:
@@ -369,7 +372,7 @@ class Accounts:
         self._write(
             [
                 ("DELETE FROM attempt WHERE place = ?", (place,)),
-                ("DELETE FROM session WHERE started_at < ?", (now - ABSOLUTE_S * 1_000_000,)),
+                ("DELETE FROM session WHERE started_at < ?", (now - WALL_S * 1_000_000,)),
                 ("INSERT OR IGNORE INTO device VALUES (?, ?)", (_digest(device), account.name)),
                 (SQL_KEEP_SESSION, session),
                 ("DELETE FROM sign_in WHERE hour < ?", ((now - TALLY_S * 1_000_000) // _HOUR_US,)),

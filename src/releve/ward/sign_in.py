@@ -15,7 +15,7 @@ from releve.errors import StoreUnable
 from releve.screen import Visitor
 from releve.screen.gate import not_own, peer_of
 from releve.screen.screen import field, is_own_form, own_path, read_form, redirect
-from releve.ward.accounts import ABSOLUTE_S, NotSignedIn, SignedIn
+from releve.ward.accounts import ABSOLUTE_S, WALL_ROLE, WALL_S, NotSignedIn, SignedIn
 from releve.ward.chart import draw_chart
 from releve.ward.station import Endpoint, Station, session_cookie, unable
 
@@ -148,11 +148,11 @@ def _welcome(station: Station, request: Request, form: FormData, outcome: Signed
     elif visitor.is_care:
         answer = redirect(own_path(field(form, "next", 2000)))
     else:
-        answer = redirect("/board")
+        answer = redirect("/crisis?wall=1" if visitor.role == WALL_ROLE else "/board")
     answer.set_cookie(
         session_cookie(screen),
         outcome.token,
-        max_age=ABSOLUTE_S,
+        max_age=WALL_S if visitor.role == WALL_ROLE else ABSOLUTE_S,
         httponly=True,
         samesite="lax",
         secure=screen.is_secure,
