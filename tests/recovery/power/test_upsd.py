@@ -99,7 +99,7 @@ def write_estate(tmp_path: Path, nut: Nut, rules: str = "") -> Path:
     for name, needs in (("storage", "[]"), ("record", '["storage"]')):
         path = tmp_path / name
         path.write_text("runs", "utf-8")
-        stop = f"import os,time; time.sleep(0.3); os.remove({str(path)!r})"
+        stop = f"import pathlib,time; time.sleep(0.3); pathlib.Path({str(path)!r}).unlink(missing_ok=True)"
         text += f'[[unit]]\nid = "{name}"\nneeds = {needs}\nneeds_any = ["feed-a", "feed-b"]\n'
         text += f'probe = "command:/usr/bin/test -e {path}"\n'
         text += f"stop = {{command = {[sys.executable, '-c', stop]}}}\nstop_duration = {{p50_s = 1, p90_s = 2}}\n"

@@ -15,6 +15,7 @@ from contextlib import ExitStack, asynccontextmanager
 from releve.clock import wall_us
 from releve.errors import StoreUnable
 from releve.estate import Estate
+from releve.recovery.driver.process import find
 from releve.recovery.folder import Decision, RecoveryFolder
 from releve.recovery.journal import Happened
 from releve.recovery.past import RESTART, STOP, Past, past_of
@@ -40,22 +41,25 @@ class OrderlyStop:
     async def __call__(self, estate: Estate, on_event: OnEvent, /) -> Iterable[str]:
         """Take everything of an estate down and return what was blocked behind a failed one."""
         async with self._held():
-            result = await shutdown(estate, on_event, past=self._past(), decisions=self._decisions(), waits=False)
+            result = await shutdown(estate, on_event, past=self._past(estate), decisions=self._decisions(), waits=False)
         return result.blocked
 
-    def _past(self) -> Past:
+    def _past(self, estate: Estate) -> Past:
         """Return where a guard that was killed left the stop.
 
-        A try of which no process is known may not have been launched. A restart waits then, so as to do nothing twice;
-        on battery there is no time for that, and what is stopped a second time is only stopped.
+        A try of which no process is found may never have been launched. A restart waits then, so as to do nothing
+        twice; on battery there is no time for that, and what is stopped a second time is only stopped.
         """
         try:
             past = past_of(self._folder.journal(), STOP)
         except OSError:
             return Past()  # a disk that does not read keeps nobody from stopping; probes say what is down already
-        for name in [name for name, begun in past.begun.items() if not begun.process]:
-            del past.begun[name]
-            past.tries[name] = max(past.tries.get(name, 0) - 1, 0)
+        for name, begun in list(past.begun.items()):
+            unit = estate.units.get(name)
+            local = unit.stop if unit is not None and unit.stop is not None and unit.stop.driver == "local" else None
+            if not begun.process and not (local and find(local.argv, begun.at / 1e6)):
+                del past.begun[name]
+                past.tries[name] = max(past.tries.get(name, 0) - 1, 0)
         return past
 
     def _decisions(self) -> Callable[[], list[Decision]]:
