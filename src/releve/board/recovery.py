@@ -80,6 +80,7 @@ class RecoveryReader:
 
     measured  states by service and hospital, as this node knows them; as cheap as a file that did not change
     units     unit → state, as this node measured it
+    estate    the estate file, where it is not estate.toml of the folder
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class RecoveryReader:
         folder: Path,
         measured: Callable[[], Sequence[Measured]] = lambda: (),
         units: Callable[[], Mapping[str, str]] = dict,
+        estate: Path | None = None,
     ) -> None:
         self.folder = folder
+        self._estate = estate or folder / ESTATE_FILE
         self._measured, self._units = measured, units
         self._tails = {name: Tail(folder / name) for name in (JOURNAL, DECISIONS, FORECASTS)}
         self._lines: dict[str, list[Any]] = {name: [] for name in self._tails}
@@ -99,10 +102,10 @@ class RecoveryReader:
         """Return the recovery as it stands; the same value as before when nothing changed."""
         changed = [self._read_lines(name) for name in self._tails]
         estate, fault, plan = self._now.estate, self._now.fault, self._now.plan
-        if self._is_other(ESTATE_FILE):
+        if self._is_other(self._estate):
             estate, fault = self._read_estate()
             changed.append(True)
-        if self._is_other(PLAN_FILE):
+        if self._is_other(self.folder / PLAN_FILE):
             plan = self._read_plan()
             changed.append(True)
         measured, units = tuple(self._measured()), self._units()
@@ -137,9 +140,10 @@ class RecoveryReader:
                 _log.warning("line not understood", extra={"file": name, "reason": str(error)})
         return bool(lines) or is_new
 
-    def _is_other(self, name: str) -> bool:
+    def _is_other(self, path: Path) -> bool:
+        name = str(path)
         try:
-            status = (self.folder / name).stat()
+            status = path.stat()
             mark = (status.st_mtime_ns, status.st_ino)
         except FileNotFoundError:
             mark = (0, 0)
@@ -149,11 +153,10 @@ class RecoveryReader:
         return True
 
     def _read_estate(self) -> tuple[Estate | None, str]:
-        path = self.folder / ESTATE_FILE
-        if not path.exists():
+        if not self._estate.exists():
             return None, ""
         try:
-            return load(path), ""
+            return load(self._estate), ""
         except ReleveError as error:
             return None, error.sentence
 

@@ -18,7 +18,7 @@ from random import Random
 import msgspec
 
 from releve.board.drafting import for_public, situation_report
-from releve.board.recovery import ESTATE_FILE, PLAN_FILE, Recovery, RecoveryReader
+from releve.board.recovery import PLAN_FILE, Recovery, RecoveryReader
 from releve.clock import Instant, wall_us
 from releve.config import Config
 from releve.config import load as load_config
@@ -92,11 +92,10 @@ async def keep_outlook(config: Config, mirror: Mirror) -> None:
     turn = Round()
     clock = asyncio.get_running_loop().time
     services = StateFile(config.folder / SERVICES_FILE, list[ServiceState])
-    recovery = config.folder / RECOVERY_FOLDER
     while True:
         job = turn.due(
             clock(),
-            estate=_mark(recovery / ESTATE_FILE),
+            estate=_mark(config.estate.file),
             register=_mark(config.folder / REPORTS_FOLDER / "register.jsonl"),
             lines=mirror.lines_seen,
             is_own_run=mirror.is_own_run() and mirror.is_running,
@@ -134,7 +133,9 @@ def run(job: str, folder: Path, at: Instant) -> None:
     try:
         services = StateFile(folder / SERVICES_FILE, list[ServiceState])
         sightings = Sightings(config.site_id, folder / RECOVERY_FOLDER, views, services.read)
-        recovery = RecoveryReader(folder / RECOVERY_FOLDER, sightings.measured, sightings.units).read()
+        recovery = RecoveryReader(
+            folder / RECOVERY_FOLDER, sightings.measured, sightings.units, config.estate.file
+        ).read()
     finally:
         views.close()
     if recovery.estate is not None:

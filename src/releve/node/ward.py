@@ -98,7 +98,7 @@ def application(
     debts = debts_of(config, views, ledger)
     recovery = RecoveryFolder(config.folder / RECOVERY_FOLDER)
     sightings = Sightings(config.site_id, recovery.path, views, services.read)
-    reader = RecoveryReader(recovery.path, sightings.measured, sightings.units)
+    reader = RecoveryReader(recovery.path, sightings.measured, sightings.units, config.estate.file)
     alerts = AlertsHeard(recovery.alerts())
     tokens = Tokens(config.folder)
 
