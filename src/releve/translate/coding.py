@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 import orjson
 
 from releve.translate.grammar import Grammar, remembered
@@ -28,7 +27,7 @@ _V2_TABLE = re.compile(r"(?:HL7|v2-|V2-)?0*(\d{1,4})\Z", re.ASCII)
 _NUMBER_DIGITS_MAX = 40  # what is longer is a text of digits, and no reader of JSON keeps it as a number
 
 
-class Concept(msgspec.Struct, frozen=True):
+class Concept:
     """A coded value, ready to be put into a resource.
 
     json     a CodeableConcept
@@ -37,10 +36,13 @@ class Concept(msgspec.Struct, frozen=True):
     codings  as dicts
     """
 
-    json: orjson.Fragment
-    code: str
-    text: str
-    codings: tuple[dict[str, str], ...]
+    __slots__ = ("code", "codings", "json", "text")
+
+    def __init__(self, json: orjson.Fragment, code: str, text: str, codings: tuple[dict[str, str], ...]) -> None:
+        self.json = json
+        self.code = code
+        self.text = text
+        self.codings = codings
 
 
 @remembered(_CONCEPTS_MAX)
@@ -84,14 +86,17 @@ def read_flags(exact: str, grammar: Grammar) -> orjson.Fragment | None:
     return orjson.Fragment(encode(concepts)) if concepts else None
 
 
-class Unit(msgspec.Struct, frozen=True, eq=False):
+class Unit:
     """A unit of measure: as people write it, and its UCUM code when the sender says that it is one.
 
     Compared by identity: read_unit gives the same one for the same text, and a range is remembered by it.
     """
 
-    unit: str
-    code: str
+    __slots__ = ("code", "unit")
+
+    def __init__(self, unit: str, code: str) -> None:
+        self.unit = unit
+        self.code = code
 
     def quantity(self, number: orjson.Fragment, comparator: str = "") -> dict[str, Any]:
         """Return a number in this unit as a FHIR Quantity."""

@@ -6,9 +6,8 @@ with who gave them. Source: HL7 v2.5.1 2.A.14 (CX), 2.A.28 (EI), 2.A.36 (HD); fr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 import orjson
 
 from releve.translate.grammar import Grammar, remembered
@@ -29,7 +28,7 @@ _FR_IDENTIFIER_TYPE = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203
 _NAMING_TYPES = ("PI", "MR")
 
 
-class Number(msgspec.Struct, frozen=True, gc=False):
+class Number(NamedTuple):
     """One identifier as it was given.
 
     system     who gave it: urn:oid:…, urn:uuid:…, a URI, or urn:id:<namespace>

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import orjson
 
 from releve.clock import Instant
@@ -48,7 +47,7 @@ class Stay(NamedTuple):
     numbers: list[Number]
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(NamedTuple):
     """A place to lie, as one PL names it; location is a Reference with ward, room and bed beside it."""
 
     location: dict[str, Any]
@@ -68,7 +67,7 @@ def identify_stay(pv1: Segment | None, pid: Segment, patient_id: str, reading: R
         for repetition in grammar.repetitions(field)[:1]:
             number = read_cx(repetition, grammar)
             if number is not None:
-                numbers.append(number if number.type else msgspec.structs.replace(number, type=kind))
+                numbers.append(number if number.type else number._replace(type=kind))
     if numbers:
         return Stay(computed_id("Encounter", numbers[0].system, numbers[0].value), numbers)
     if pv1.get(2) in ("N", ""):

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from releve.clock import Instant
 
@@ -27,7 +26,7 @@ AMBIGUOUS = "hl7v2.time-ambiguous"
 NONEXISTENT = "hl7v2.time-nonexistent"
 
 
-class Moment(msgspec.Struct, frozen=True, gc=False):
+class Moment(NamedTuple):
     """A point in time as FHIR writes it and as an instant.
 
     iso         "2026-03-15T08:00:00+01:00", or "2026-03-15", "2026-03", "2026" when the sender gave no hour

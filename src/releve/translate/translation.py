@@ -15,9 +15,9 @@ unless that lies after EVN-2 (a plan is stated when it is made), else EVN-2, MSH
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from releve.clock import Instant, to_iso
 from releve.log import GROUP, SITE, Statement
@@ -41,7 +41,7 @@ _UPDATES = frozenset(("A08", "A28", "A31"))
 _ALLERGIES_MAX = 200
 
 
-class Translation(msgspec.Struct, frozen=True):
+class Translation(NamedTuple):
     """What was understood of a message.
 
     statements  in the order of the message; some may stand here although the whole was not understood
@@ -56,7 +56,7 @@ class Translation(msgspec.Struct, frozen=True):
     understood: bool
     channel: str
     reason: str
-    blobs: list[Attachment] = []
+    blobs: Sequence[Attachment] = ()
 
 
 def translate(message: Message, *, received_at: Instant, zone: ZoneInfo, production: bool = True) -> Translation:

@@ -28,6 +28,7 @@ from releve.wire.hl7v2.message import NULL
 #: Repetitions that become components; the text reads them all.
 _COMPONENTS_MAX = 100
 _COMPARATORS = ("<=", ">=", "<", ">")
+_SIGNS = ("", "=", *_COMPARATORS)
 _TEXTS = frozenset(("ST", "TX", "FT", "VR", ""))
 _CODES = frozenset(("CWE", "CE", "CNE", "CF", "IS", "ID"))
 
@@ -127,7 +128,7 @@ def _structured_number(exact: str, units: str, reading: Reading) -> Value:
     parts = grammar.components(exact)
     sign, first, separator, second = (grammar.part(parts, index) for index in range(4))
     number, other = parse_number(first), parse_number(second)
-    if sign in ("", "=", *_COMPARATORS):
+    if sign in _SIGNS:
         comparator = sign if sign in _COMPARATORS else ""
         unit = read_unit(units, grammar)
         if number is not None and not separator and not second:
