@@ -22,6 +22,7 @@ from releve.errors import StoreUnable, WrongUse
 from releve.log import Body, Event, Ledger, Statement, decode_body
 from releve.record import fold, movements, tally
 from releve.record.fold import Document, Place
+from releve.record.glance import glance
 from releve.record.held import Held
 from releve.record.kin import regroup
 from releve.record.schema import ENCOUNTER, PATIENT, VIEWS_FILE, open_for_folding
@@ -30,6 +31,8 @@ from releve.record.shelf import Shelf
 _log = logging.getLogger(__name__)
 
 LOCK_FILE = "views.lock"
+#: Types of which a glance is enough when they are new.
+GLANCED = ("Observation", "DiagnosticReport")
 
 SQL_STATEMENTS = "SELECT pos, place FROM statement WHERE key = ?"
 SQL_LINK = "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"
@@ -51,6 +54,7 @@ class Archive:
         self._lock = _take_lock(folder, file)
         self._ledger: Ledger | None = None
         self._db: sqlite3.Connection | None = None
+        self._is_anew = False  # made from nothing, and nothing folded since
         with ExitStack() as undo:
             undo.callback(self.close)
             self._ledger = Ledger(folder)
@@ -126,6 +130,7 @@ class Archive:
         delete_views(self._path)
         self._db = open_for_folding(self._path)
         self._load()
+        self._is_anew = True
 
     def _load(self) -> None:
         db = self._sql
@@ -158,23 +163,30 @@ class Archive:
     def _fold_batch(self, events: list[Event]) -> None:
         try:
             self._fold_in_one(events)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             self._roll_back()
-            raise
+            if not self._is_our_fault(error):
+                raise
         except Exception:  # noqa: BLE001 - one event that cannot be folded must not stop the record; it is found below
             self._roll_back()
-            for event in events:
-                self._fold_alone(event)
+        else:
+            self._is_anew = False
+            return
+        for event in events:
+            self._fold_alone(event)
+
+    def _is_our_fault(self, error: sqlite3.Error) -> bool:
+        """Say whether a contradiction is one of the event and not of the file: it came in views that are all new."""
+        return isinstance(error, sqlite3.IntegrityError) and self._is_anew
 
     def _fold_alone(self, event: Event) -> None:
         """Fold one event; when it cannot be folded, list it as kept and go on."""
         try:
             self._fold_in_one([event])
-        except sqlite3.Error:
+        except Exception as error:
             self._roll_back()
-            raise
-        except Exception as error:  # noqa: BLE001 - listed with its reason as kept, not understood; the log holds it whole
-            self._roll_back()
+            if isinstance(error, sqlite3.Error) and not self._is_our_fault(error):
+                raise
             _log.error(
                 "event not folded",
                 extra={
@@ -251,6 +263,11 @@ class Archive:
     def _put(self, told: Statement, place: Place, event: Event, source: int) -> None:
         held = self._shelf.find(told)
         if held is None:
+            # The way of nearly every result: nobody spoke of it before, and what was put is what is known.
+            seen = glance(told.content) if told.type in GLANCED else None
+            if seen is not None:
+                self._shelf.lay(told, seen, place, event, source)
+                return
             held = self._shelf.make(told)
         if held.version == 0:
             raw = told.content
@@ -258,7 +275,6 @@ class Archive:
             if doc.pop("resourceType", None) is not None:
                 raw = orjson.dumps(doc)
             if held.state is None and held.type not in (PATIENT, ENCOUNTER):
-                # The way of nearly every result: nobody spoke of it before, and what was put is what is known.
                 held.last, held.first_pos, held.first_index = place, event.pos, place[3]
                 self._shelf.renew(held, doc, raw, None, place[0], event, source)
                 return

@@ -92,6 +92,8 @@ def restates(state: State, content: Document, place: Place) -> bool:
     for name, value in content.items():
         if (stated is not None and name not in stated) or type(value) is dict or doc.get(name) != value:
             return False
+        if value is None and name in doc:
+            return False
     state.last = place
     return True
 

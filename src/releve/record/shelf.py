@@ -13,7 +13,8 @@ import orjson
 from releve.log import Body, Event, Statement
 from releve.record import fold, merges, movements
 from releve.record.band import red_band
-from releve.record.fold import Document, State
+from releve.record.fold import Document, Place, State
+from releve.record.glance import Glance
 from releve.record.held import SQL_HELD, SQL_HELD_BY_IDS, SQL_INSERT, SQL_UPDATE, Held, held_from
 from releve.record.kin import LINK, sharers
 from releve.record.person import identity
@@ -87,6 +88,7 @@ class Shelf:
         self._held: dict[tuple[int, str], Held] = {}
         self._passing: list[tuple[int, str]] = []
         self._absent: set[tuple[int, str]] = set()
+        self._laid: dict[tuple[int, str], tuple[object, ...]] = {}
         self._person_keys: dict[str, int] = {}
         self.unsure: set[int] = set()
         self._empty()
@@ -110,7 +112,9 @@ class Shelf:
         db = self.db
         if self._persons:
             db.executemany(SQL_PERSON_INSERT, self._persons)
-        new = [held.row() for held in self._dirty if held.is_new]
+        new = [*self._laid.values(), *(held.row() for held in self._dirty if held.is_new)]
+        self._absent.difference_update(self._laid)
+        self._laid.clear()
         changed = [(*held.changing(), held.key) for held in self._dirty if not held.is_new]
         db.executemany(SQL_INSERT, new)
         db.executemany(SQL_UPDATE, changed)
@@ -170,7 +174,12 @@ class Shelf:
     def find_id(self, code: int, id_: str) -> Held | None:
         """Return a resource by type and id, if anything is known of it."""
         held = self._held.get((code, id_))
-        if held is None and (code, id_) not in self._absent:
+        if held is None and (laid := self._laid.pop((code, id_), None)) is not None:
+            held = held_from(laid)
+            held.is_new = True
+            self._hold(code, id_, held)
+            self.mark(held)
+        elif held is None and (code, id_) not in self._absent:
             row = self.db.execute(SQL_HELD, (encode_id(id_), code)).fetchone()
             if row is None:
                 return None
@@ -183,6 +192,28 @@ class Shelf:
         self._held[code, id_] = held
         if code not in (PATIENT, ENCOUNTER):
             self._passing.append((code, id_))
+
+    def lay(self, told: Statement, seen: Glance, place: Place, event: Event, source: int) -> None:
+        """Lay down a result of which nothing is known yet: the row that make and renew would give it."""
+        code = TYPE_CODES[told.type]
+        if told.subject:
+            self.person_key(told.subject)  # in the order in which make and renew give keys
+        key = self._next_key
+        self._next_key += 1
+        patient = self.person_key(seen.patient_id)
+        heard_at = event.recorded_at
+        self._laid[code, told.id] = (
+            *(key, code, encode_id(told.id), patient),
+            *(max(place[0], 0) if seen.at is None else seen.at, seen.code, seen.status),
+            *(1, heard_at, source, event.pos, event.pos, place[3]),
+            *(*place, told.content, None, None),
+        )
+        if code == REPORT:
+            if seen.identified is not None:
+                for param, value in identifier_tokens("DiagnosticReport", seen.identified):
+                    self._tokens[param, value, key] = True
+        elif self._heard.get(patient, 0) < heard_at:
+            self._heard[patient] = heard_at
 
     def make(self, told: Statement) -> Held:
         """Make a resource of which nothing is known yet."""
