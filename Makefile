@@ -3,6 +3,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 HOSPITALS ?= 3
+# Instances that the field measures schedulers by; bench plan does without where they are absent.
+PSPLIB ?= ../shared/data/psplib
 
 .PHONY: demo test lint bench torture setup setup-dev peers lock clean
 
@@ -25,6 +27,8 @@ lint: setup-dev
 bench: setup-dev
 	$(BIN)/releve bench intake
 	$(BIN)/releve bench chart
+	$(BIN)/releve bench plan $(if $(wildcard $(PSPLIB)/best_known.json),--psplib $(PSPLIB))
+	$(BIN)/releve bench forecast
 
 torture: setup-dev peers
 	RELEVE_TORTURE=1 $(BIN)/pytest -n auto tests

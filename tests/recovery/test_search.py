@@ -12,7 +12,7 @@ from releve.recovery.bound import lower_bound
 from releve.recovery.dispatch import timetable
 from releve.recovery.plan import check
 from releve.recovery.problem import Problem, restart_problem
-from releve.recovery.search import _Justify, search
+from releve.recovery.search import Justification, search
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_justified_timetable_is_legal_and_never_longer(problem: Problem, seed:
     durations = problem.believed_s()
     rng = Random(seed)
     starts, ends = timetable(problem, durations, [rng.random() for _ in durations])
-    justify = _Justify(problem, durations, (starts, ends))
+    justify = Justification(problem, durations, (starts, ends))
     new_starts, new_ends = justify.twice(np.array(ends))
     assert check(problem, durations, new_starts.tolist(), new_ends.tolist()) == []
     assert max(new_ends) <= max(ends) + 1e-6

@@ -23,6 +23,7 @@ from releve.recovery.plan import Plan, make_plan
 from releve.recovery.problem import Problem, restart_problem
 
 DAYS, WRONG_DAYS = 120, 40
+HOSPITALS, HOSTS = 10, 60
 WRONG_FACTOR = 1.8
 
 #: Spread of the factor of a day that no belief tells.
@@ -79,8 +80,8 @@ def measure(
     *,
     days: int = DAYS,
     wrong_days: int = WRONG_DAYS,
-    hospitals: int = 10,
-    hosts: int = 60,
+    hospitals: int = HOSPITALS,
+    hosts: int = HOSTS,
     seed: int = 2024,
     runs: int = RUNS,
     cost: bool = True,

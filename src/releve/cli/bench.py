@@ -69,8 +69,16 @@ def _plan(options: argparse.Namespace, folder: Path) -> _Measured:
 
 def _forecast(options: argparse.Namespace, folder: Path) -> _Measured:
     seed = 2024 if options.seed is None else options.seed
-    size = {"hospitals": 3, "hosts": 24, "cost": False} if options.small else {}
-    promised = forecast.measure(days=options.days, wrong_days=options.days // 3, seed=seed, say=_say, **size)
+    hospitals, hosts = (3, 24) if options.small else (forecast.HOSPITALS, forecast.HOSTS)
+    promised = forecast.measure(
+        days=options.days,
+        wrong_days=options.days // 3,
+        hospitals=hospitals,
+        hosts=hosts,
+        seed=seed,
+        cost=not options.small,
+        say=_say,
+    )
     return forecast.report(promised), forecast.as_json(promised)
 
 

@@ -115,7 +115,7 @@ class _Search:
             self._look(_by_worth(self._problem, self._durations, order))
         justify = None
         if self._objective == "makespan" and self._numpy and all(len(steps) == 1 for steps in self._problem.calendars):
-            justify = _Justify(self._problem, self._durations, self._best)
+            justify = Justification(self._problem, self._durations, self._best)
             if self._may_wait and self._is_small():
                 self._walk(justify, self._numpy.array(chain), least_s)
         attempt = 0
@@ -130,7 +130,7 @@ class _Search:
     def _goes_on(self, attempt: int) -> bool:
         return attempt < self._tries if self._until is None else time.process_time() < self._until
 
-    def _try(self, attempt: int, justify: _Justify | None) -> None:
+    def _try(self, attempt: int, justify: Justification | None) -> None:
         shares = NOISE_SHARES if self._objective == "return" else NOISE_SHARES_MAKESPAN
         noise = shares[attempt % len(shares)] * float(max(self._best[1], default=0.0))
         if self._numpy:
@@ -148,7 +148,7 @@ class _Search:
         else:
             self._look(starts)
 
-    def _walk(self, justify: _Justify, chain: Any, least_s: float) -> None:
+    def _walk(self, justify: Justification, chain: Any, least_s: float) -> None:
         """Search among timetables in which something may wait, by many who walk."""
         walkers: list[tuple[Any, Any]] = []
         size = self._problem.size
@@ -198,7 +198,7 @@ class _Search:
         return (makespan, 0.0) if self._objective == "makespan" else (mean, makespan)
 
 
-class _Justify:
+class Justification:
     """Pushes timetables right and left again; what is waited for among several is what came first in a given one."""
 
     def __init__(self, problem: Problem, durations: Sequence[float], reference: Any) -> None:
