@@ -41,9 +41,12 @@ def test_a_refusal_is_shown_and_a_later_yes_still_counts(crisis: Crisis) -> None
 
 @pytest.mark.parametrize("end", ["start-began", "up", "skipped"])
 def test_a_failure_waits_until_somebody_did_something_about_it(crisis: Crisis, end: str) -> None:
-    crisis.tell("failed", "record", 39)
-    crisis.tell("asked", "record", 39.1, act="failed", detail="not up within 120 s")
+    crisis.tell("failed", "record", 39, detail="not up within 120 s")
+    crisis.tell("asked", "record", 39.1, act="failed", detail="retry, skip or cancel")
     assert keys(crisis)[-1] == "record.failed"
+    recovery = crisis.reader.read()
+    assert recovery.estate is not None
+    assert questions(recovery.estate, recovery.run(), ())[-1].detail == "not up within 120 s"
     crisis.tell(end, "record", 39.2)
     assert "record.failed" not in keys(crisis)
 

@@ -41,6 +41,7 @@ class Question:
     """Something that waits for a person.
 
     act       what is asked for, see recovery.journal.ASKED
+    detail    what is asked for; of a failure, what failed
     contact   whom to call; None where the estate names nobody
     refused   the line that said no to a release: a later yes still counts
     pending   a decision that is written and not answered yet
@@ -69,7 +70,10 @@ def questions(estate: Estate, run: Sequence[Happened], decisions: Sequence[Decis
     """
     open_asks: dict[tuple[str, str, str], Happened] = {}
     refused: dict[tuple[str, str, str], Happened] = {}
+    why: dict[str, str] = {}
     for line in run:
+        if line.kind in ("failed", "check-failed"):
+            why[line.unit] = line.detail
         if line.kind == "asked" and line.unit in estate.units and line.act in ANSWERS:
             open_asks[line.unit, line.act, line.hospital] = line
             refused.pop((line.unit, line.act, line.hospital), None)
@@ -87,7 +91,7 @@ def questions(estate: Estate, run: Sequence[Happened], decisions: Sequence[Decis
             act=act,
             hospital=hospital,
             asked_at=line.at,
-            detail=line.detail,
+            detail=why.get(unit, line.detail) if act == "failed" else line.detail,
             contact=_contact(estate, estate.units[unit], act),
             answers=ANSWERS[act],
             refused=refused.get((unit, act, hospital)),
