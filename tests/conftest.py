@@ -7,7 +7,6 @@ from hypothesis import settings
 
 from ward.cast import ADMIT_LEO, ADMIT_MARIE, House, potassium
 
-
 # The same examples at every run, so that a change is what makes a test fail; the long rounds look for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("new", deadline=None, max_examples=1000)

@@ -164,9 +164,9 @@ def _places(draft: Draft, answers: _Answers) -> None:
     racks_apart = not answers["dcim/locations"]
     for room in answers["dcim/locations" if not racks_apart else "dcim/racks"].values():
         identity = _room_id(room)
-        site = _site(draft, answers, room.site)
-        if site:
-            draft.rooms[identity] = {"id": identity, "name": _name(room), "site": site}
+        where = _site(draft, answers, room.site)
+        if where:
+            draft.rooms[identity] = {"id": identity, "name": _name(room), "site": where}
     for contact in answers["tenancy/contacts"].values():
         identity = _contact_id(contact)
         draft.contacts[identity] = {

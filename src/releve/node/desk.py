@@ -121,7 +121,7 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
 
 
 def _rarely_look_for_cycles() -> None:
-    """Look for cycles of garbage a hundred times less often: messages make none, and looking takes a twelfth of the time."""
+    """Look for cycles of garbage a hundred times less often: messages make none, and looking costs a twelfth."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
