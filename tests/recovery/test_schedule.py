@@ -114,9 +114,8 @@ def test_a_day_that_goes_as_believed_is_the_rest_of_the_timetable(case: Case, da
     running = {task: now - starts[task] for task in range(problem.size) if starts[task] < now < ends[task]}
     standing = Standing(done=done, took={}, running=running, lost=[])
     certain = Belief(day_spread=1e-9, failure_share=0.0)
-    found, lost = imagine(
-        moved, priority, certain, (np.array([0.0, 1e-9]), np.array([1.0, 0.0])), standing, Random(1), 2
-    )
+    factor = (np.array([0.0, 1e-9]), np.array([1.0, 0.0]))
+    found, lost = imagine(moved, priority, certain, factor, standing, Random(1), 2, drift_spread=0.0)
     assert lost == []
     for task in range(problem.size):
         if ends[task] > now and task not in running:

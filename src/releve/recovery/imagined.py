@@ -81,6 +81,7 @@ def imagine(
     standing: Standing,
     rng: Random,
     runs: int,
+    drift_spread: float = DRIFT_SPREAD,
 ) -> tuple[Any, list[int]]:
     """Return when each task ends in each imagined day, and the tasks that can never end before a person acts.
 
@@ -98,7 +99,7 @@ def imagine(
     ends = np.zeros((runs, problem.size))
     play = _Play(net, origin, running, is_compiled=is_worth_compiled(runs * (problem.size - len(standing.done))))
     grid, weights = factor
-    logs = _jittered(dice, grid, weights, runs) + DRIFT_SPREAD * dice.standard_normal(runs)
+    logs = _jittered(dice, grid, weights, runs) + drift_spread * dice.standard_normal(runs)
     draws = _Draws(problem, belief, standing)
     for first in range(0, runs, ROWS_MAX):
         rows = slice(first, min(first + ROWS_MAX, runs))
