@@ -10,6 +10,8 @@ from rich.console import Console
 
 from releve.demo.cast import FAMILY_NAMES
 from releve.demo.play import Choice, play
+from releve.drill.evidence import altered, make_folder
+from releve.drill.real import evidence_of
 from releve.errors import WrongUse
 from releve.recovery.folder import RecoveryFolder
 
@@ -106,6 +108,23 @@ def test_every_forecast_of_the_night_is_kept_and_scored_and_every_hospital_has_t
     assert record["p50_error_s"] is not None
     assert own.forecasts()[0].after == ("feed-a", "feed-b")
     assert other.journal() == own.journal()
+
+
+@pytest.mark.peer
+def test_the_night_becomes_the_evidence_of_an_exercise(night: tuple[int, Path, dict, str], tmp_path: Path) -> None:  # type: ignore[type-arg]
+    played = night[1]
+    folder = make_folder(tmp_path / "evidence")
+    outcome = evidence_of(folder, played, played.parent / "verdict.json", 7)
+    assert outcome.is_good
+    assert outcome.found.is_complete
+    assert altered(folder) == []
+    found = json.loads((folder / "drill.json").read_bytes())
+    assert {one["mark"]: one["met"] for one in found["goals"]}["declare"]
+    assert found["unclean"] >= 2
+    assert found["reports"] == 3
+    assert found["restart"]["makespan_s"] >= found["restart"]["lower_bound_s"] * 0.99 > 0
+    assert json.loads((folder / "manifest.json").read_bytes())["real"] is True
+    assert (folder / "reports" / "sitrep-0003.fr.pdf").exists()
 
 
 @pytest.mark.peer

@@ -7,6 +7,7 @@ or, with --check, the evidence of an earlier exercise.
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +73,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default="console", metavar="NAME", help="who decides at this console")
     parser.add_argument("--chronogramme", type=Path, metavar="FILE", help="write DEBEX, injects, FINEX; play nothing")
     parser.add_argument("--real", action="store_true", help="demo: kill and restart its real programs")
+    parser.add_argument("--hospitals", type=int, default=3, metavar="N", help="--real: how many hospitals")
+    parser.add_argument("--short", action="store_true", help="--real: a compressed night")
     parser.add_argument("--check", action="store_true", help="WHAT is a folder of evidence: prove that it is unaltered")
     parser.add_argument("--lang", choices=("fr", "en"), default="en", help="language of what is printed")
 
@@ -80,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     if options.check:
         return _check(Path(options.what))
     if options.real:
-        raise WrongUse("drill.real", "--real is not available.")
+        return _play_real(options)
     playing = _playing(options)
     if options.chronogramme is not None:
         return _prepare(playing, options.chronogramme, options.lang)
@@ -147,6 +150,36 @@ def _play(playing: _Played, folder: Path, options: argparse.Namespace) -> int:
     print(render_summary(summarize(estate, scenario, found, tuple(played.questions), options.lang)), end="")
     print(folder / f"summary.{options.lang}.html")
     return 0 if found.is_complete else 1
+
+
+def _play_real(options: argparse.Namespace) -> int:
+    """Play the demo's night for real; its processes are this machine's own, whatever estate there is elsewhere."""
+    if options.what != "demo":
+        raise WrongUse(
+            "drill.real",
+            f"--real stops and kills programs, and does so with the demo's only: give demo, not {options.what!r}. "
+            "An estate of your own is played simulated, without --real. Nothing was started.",
+        )
+    from releve.demo.play import SEED, Choice
+    from releve.drill.real import play_real
+
+    folder = make_folder(options.folder or Path(f"exercice-{to_datetime(wall_us()):%Y%m%d-%H%M%S}")).absolute()
+    choice = Choice(
+        options.hospitals,
+        options.seed or SEED,
+        is_short=options.short,
+        is_plain=not sys.stdout.isatty(),
+        lang=options.lang,
+    )
+    outcome = play_real(folder, choice, folder.with_name(f"{folder.name}-night"))
+    if outcome is None:
+        return 1
+    page = summarize(
+        outcome.estate, outcome.scenario, outcome.found, tuple(outcome.played.questions), options.lang, is_real=True
+    )
+    print(render_summary(page), end="")
+    print(folder / f"summary.{options.lang}.html")
+    return 0 if outcome.is_good and outcome.found.is_complete else 1
 
 
 def _prepare(playing: _Played, path: Path, lang: str) -> int:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from releve.clock import Instant, wall_us
 from releve.demo.batteries import Batteries
 from releve.demo.centre.__main__ import PROGRAMMES
 from releve.demo.centre.upsd import nut_programs
@@ -32,7 +33,7 @@ from releve.demo.report import Reporter
 from releve.demo.seen import Fhir
 from releve.demo.stage import HUBS, NURSE, PROBE_EVERY_S, Stage, Ward, set_stage
 from releve.demo.tally import Tally
-from releve.demo.verdict import Restart, Stops, Verdict, forecasts_of
+from releve.demo.verdict import Restart, Stops, Times, Verdict, forecasts_of
 from releve.demo.view import View
 from releve.errors import Refused
 from releve.estate import Estate, load
@@ -106,6 +107,7 @@ class Night:
         self._own_stops: dict[str, float] = {}
         self._restart: RunResult | None = None
         self._cut_at = self._back_at = 0.0
+        self._mains_failed_at: Instant = 0
 
     async def play(self, then: Callable[[Stage, Verdict], Awaitable[None]] | None = None) -> Verdict:
         """Play the night and return the verdict; everything that was started is ended, whatever happens.
@@ -179,6 +181,7 @@ class Night:
         """The mains fail; the guard stops in order what it can until the batteries end, earlier than they announced."""
         self._phase("cut")
         self._cut_at = time.monotonic()
+        self._mains_failed_at = wall_us()
         Batteries(stage.room).discharge(self._hours.battery_s)
         self._view.tell("on_battery", s=self._hours.battery_s)
         self._view.tell("real_ups" if nut_programs() is not None else "own_ups")
@@ -255,7 +258,9 @@ class Night:
                 [*self._restart.failed, *self._restart.blocked],
                 self._restart.makespan_s,
                 self._restart.bound_s,
+                self._restart.bottleneck,
             ),
+            times=Times(self._mains_failed_at, reporter.declared_at, reporter.first_at),
             forecasts=forecasts_of(recovery.score()),
             stops=Stops(list(recovery.stops.clean), list(recovery.stops.unclean), _checked(self._restart)),
             reports=reporter.paths,

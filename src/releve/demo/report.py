@@ -8,7 +8,7 @@ words are those of a named person, about what no machine measures.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import httpx
 
@@ -54,6 +54,8 @@ class Reporter:
         self._every_s = every_s
         self._seen: set[str] = set()
         self._losses: dict[str, Loss] = {}
+        self.first_at: Instant = 0
+        self.declared_at: Instant = 0
         self._cut_at: Instant = 0
         self._register = Register(stage.reports)
 
@@ -78,13 +80,15 @@ class Reporter:
         earlier = list(self._recovery.forecasts)
         if any(loss.back_at is None for loss in self._losses.values()):
             expected = await self._recovery.publish()
+        measured = [one for ward in self._stage.wards for one in _measured(ward)]
+        self._note_declared(measured)
         at = wall_us()
         report = draft(
             self._estate,
             number=self._register.next_number(),
             at=at,
             next_at=at + NEXT_REPORT_US,
-            measured=[one for ward in self._stage.wards for one in _measured(ward)],
+            measured=measured,
             losses=list(self._losses.values()),
             journal=list(self._recovery.journal),
             forecast=expected,
@@ -97,10 +101,16 @@ class Reporter:
         await asyncio.to_thread(self._publish, report)
         for ward in self._stage.wards:
             await asyncio.to_thread(write, report, ward.folder / "reports")
+        self.first_at = self.first_at or wall_us()
         name = stem(report.number)
         found = [self._stage.reports / f"{name}.{lang}.{form}" for form in _FORMS for lang in LANGS]
         self.paths += [str(path) for path in found if path.exists()]
         return {"n": report.number, "path": str(self._stage.reports / f"{name}.fr.html")}
+
+    def _note_declared(self, measured: Iterable[Measured]) -> None:
+        """Remember when the first node said that a service was down."""
+        down = [one.since for one in measured if one.state == "down" and one.since]
+        self.declared_at = self.declared_at or min(down, default=0)
 
     def _publish(self, report: SituationReport) -> None:
         """Sign and publish as the exercise's duty people do, and renew the public page."""

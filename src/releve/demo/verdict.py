@@ -81,6 +81,7 @@ class Restart(msgspec.Struct):
     failed: list[str]
     makespan_s: float
     lower_bound_s: float
+    bottleneck: str | None = None
 
 
 class Stops(msgspec.Struct):
@@ -89,6 +90,19 @@ class Stops(msgspec.Struct):
     clean: list[str] = []
     unclean: list[str] = []
     checked: list[str] = []
+
+
+class Times(msgspec.Struct):
+    """Moments of the night in microseconds since 1970; 0: it did not come to that.
+
+    mains_failed_at  the script took the mains away
+    declared_at      the first node said that a service was down
+    report_at        the first situation report was published
+    """
+
+    mains_failed_at: int = 0
+    declared_at: int = 0
+    report_at: int = 0
 
 
 class Forecasts(msgspec.Struct):
@@ -138,6 +152,7 @@ class Verdict(msgspec.Struct):
     sampled_people: int = 0
     folder: str = ""
     stops: Stops = msgspec.field(default_factory=Stops)
+    times: Times = msgspec.field(default_factory=Times)
     forecasts: Forecasts = msgspec.field(default_factory=Forecasts)
 
     @property

@@ -8,6 +8,7 @@
     situation.py     its situation reports
     assessment.py    what was reached, beside the goals
     chronogramme.py  DEBEX, injects, FINEX: what was foreseen and what was observed
+    real.py          the demo's night as an exercise: its programs are killed and restarted for real
     evidence.py      one folder with everything, each file with its SHA-256
     summary.py       the exercise on one page, French and English
 

@@ -168,8 +168,8 @@ def _goals(
     ratio = makespan_s / bound_s if makespan_s is not None and bound_s else None
     found = [
         Reached("declare", goals.declare_s, between_s(moments.lost, moments.declared)),
-        Reached("forecast", goals.forecast_s, between_s(moments.declared, moments.first_forecast)),
-        Reached("report", goals.report_s, between_s(moments.declared, moments.first_report)),
+        Reached("forecast", goals.forecast_s, _after_s(moments.declared, moments.first_forecast)),
+        Reached("report", goals.report_s, _after_s(moments.declared, moments.first_report)),
         Reached("ratio", goals.ratio, ratio),
     ]
     if decisions.questions:
@@ -177,6 +177,12 @@ def _goals(
         is_theirs = decisions.by_control == 0 and decisions.answered == decisions.questions
         found.insert(3, Reached("decide", goals.decide_s, decisions.longest_s if is_theirs else None))
     return tuple(found)
+
+
+def _after_s(begin: Instant | None, end: Instant | None) -> float | None:
+    """Return how long something took after another; what came before it took nothing."""
+    took_s = between_s(begin, end)
+    return None if took_s is None else max(took_s, 0.0)
 
 
 def _decisions(questions: Iterable[Question], journal: Iterable[Happened]) -> Decisions:
