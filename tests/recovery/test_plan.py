@@ -177,7 +177,7 @@ def test_the_stop_is_the_same_order_reversed(estate_of: EstateOf) -> None:
 def test_the_text_names_every_place_its_reason_and_its_limits(estate_of: EstateOf, lang: str) -> None:
     text = plan_text(estate_of(CENTRE), lang)
     name = {"en": "Patient record (record)", "fr": "Dossier patient (record)"}[lang]
-    crew = {"en": "crew: taken until then by record", "fr": "équipe : occupé jusque-là par record"}[lang]
+    crew = {"en": "crew: taken until then by record", "fr": "équipe : occupé jusque-là par record"}[lang]
     assert all(part in text for part in (name, crew, "feed-a → storage → record → admin", "35 s", "1.00 ×"))
     assert "{" not in text
 

@@ -29,7 +29,7 @@ _WORDS = {
         "at": "Second 0 is {at}; capacities follow their shifts.",
         "asked": "{who} is asked for {count} of these steps, the first time at {at}.",
         "uses": "How full what is limited is: {uses}.",
-        "use": "{capacity} {share:.0%} of {amount}",
+        "use": "{capacity} {share:.0f} % of {amount}",
         "and": " and ",
         "critical": "Critical path ({length}): {path}",
         "limit_chain": "Lower bound {least}: the chain of needs itself, {path}.",
@@ -41,28 +41,28 @@ _WORDS = {
     "fr": {
         "head": ("rang", "quoi", "départ", "rétabli", "pourquoi ici"),
         "first": "ne dépend de rien",
-        "comes": "revient de lui-même ; on l’attend",
+        "comes": "revient de lui-même ; on l’attend",
         "after": "dès que {units} est rétabli",
         "after_many": "dès que {units} sont rétablis",
         "after_stop": "dès que {units} est arrêté",
         "after_stop_many": "dès que {units} sont arrêtés",
-        "capacity": "{capacity} : occupé jusque-là par {units}",
-        "shift": "{capacity} : pas assez jusque-là",
-        "check": "contrôle d’intégrité : {name}",
-        "release": "remise aux soins : {name}",
-        "release_at": "remise aux soins : {name}, {hospital}",
+        "capacity": "{capacity} : occupé jusque-là par {units}",
+        "shift": "{capacity} : pas assez jusque-là",
+        "check": "contrôle d’intégrité : {name}",
+        "release": "remise aux soins : {name}",
+        "release_at": "remise aux soins : {name}, {hospital}",
         "down": "arrêté",
-        "at": "La seconde 0 est le {at} ; les moyens suivent leurs horaires.",
+        "at": "La seconde 0 est le {at} ; les moyens suivent leurs horaires.",
         "asked": "{who} est sollicité pour {count} de ces étapes, la première fois à {at}.",
-        "uses": "Remplissage de ce qui est limité : {uses}.",
-        "use": "{capacity} {share:.0%} de {amount}",
+        "uses": "Remplissage de ce qui est limité : {uses}.",
+        "use": "{capacity} {share:.0f} % de {amount}",
         "and": " et ",
-        "critical": "Chemin critique ({length}) : {path}",
-        "limit_chain": "Borne inférieure {least} : la chaîne des dépendances elle-même, {path}.",
+        "critical": "Chemin critique ({length}) : {path}",
+        "limit_chain": "Borne inférieure {least} : la chaîne des dépendances elle-même, {path}.",
         "limit_capacity": "Borne inférieure {least}. Le goulet est {capacity} ({amount} à la fois).",
         "ratio": "Prévu {makespan}, soit {ratio:.2f} × la borne inférieure. La fin d’un plan n’est pas une prévision.",
-        "assumed": "Aucune durée n’est écrite pour {units} : supposée.",
-        "unproved": "Aucune sonde pour {units} : rien ne prouvera leur retour.",
+        "assumed": "Aucune durée n’est écrite pour {units} : supposée.",
+        "unproved": "Aucune sonde pour {units} : rien ne prouvera leur retour.",
     },
 }
 
@@ -165,7 +165,9 @@ def _limits(estate: Estate, plan: Plan, lang: str) -> list[str]:
     if plan.uses:
         uses = [
             words["use"].format(
-                capacity=estate.capacities[use.capacity].name.in_language(lang), share=use.share, amount=use.amount
+                capacity=estate.capacities[use.capacity].name.in_language(lang),
+                share=100 * use.share,
+                amount=use.amount,
             )
             for use in plan.uses[:USES_MAX]
         ]
