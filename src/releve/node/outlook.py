@@ -101,15 +101,22 @@ async def keep_outlook(config: Config, mirror: Mirror) -> None:
             is_own_run=mirror.is_own_run() and mirror.is_running,
             is_out=mirror.is_running or any(one.state != "normal" for one in services.read()),
         )
-        if job:
-            await _have_done(job, config.folder)
+        if job and not await _have_done(job, config.folder):
+            # What stood there before still stands there, with its hour. A plan is tried again; the others have a turn.
+            turn.plan_of = None if job == "plan" else turn.plan_of
+            await asyncio.sleep(PAGES_EVERY_S)
         await asyncio.sleep(_LOOK_S)
 
 
-async def _have_done(job: str, folder: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, job, str(folder), stdin=asyncio.subprocess.DEVNULL
-    )
+async def _have_done(job: str, folder: Path) -> bool:
+    """Have a job done by a process of its own; say whether it was."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", __name__, job, str(folder), stdin=asyncio.subprocess.DEVNULL
+        )
+    except OSError as error:
+        _log.warning("job of the recovery not begun", extra={"job": job, "reason": error.strerror})
+        return False
     try:
         code = await asyncio.wait_for(process.wait(), JOB_S_MAX)
     except TimeoutError:
@@ -119,8 +126,8 @@ async def _have_done(job: str, folder: Path) -> None:
             process.kill()
             await process.wait()
     if code != 0:
-        # What stood there before still stands there, with its hour; it is tried again at its next turn.
         _log.warning("job of the recovery not done", extra={"job": job, "exit": code})
+    return code == 0
 
 
 def run(job: str, folder: Path, at: Instant) -> None:
