@@ -29,7 +29,7 @@ _WORDS = {
         "at": "Second 0 is {at}; capacities follow their shifts.",
         "asked": "{who} is asked for {count} of these steps, the first time at {at}.",
         "uses": "How full what is limited is: {uses}.",
-        "use": "{capacity} {share:.0f} % of {amount}",
+        "use": "{capacity} {share:.0f}% of {amount}",
         "and": " and ",
         "critical": "Critical path ({length}): {path}",
         "limit_chain": "Lower bound {least}: the chain of needs itself, {path}.",
