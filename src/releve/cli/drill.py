@@ -144,7 +144,8 @@ def _play(playing: _Played, folder: Path, options: argparse.Namespace) -> int:
         write(draft_situation(exercise, next(numbers), scenario.report_every_s), folder / "reports")
 
     exercise = Exercise(estate, scenario, recovery, at, on_report=report, on_event=show, pace=pace)
-    played = exercise.play()
+    with recovery.held():  # so that whoever decides from elsewhere is told that somebody listens
+        played = exercise.play()
     found = assess(estate, scenario, played, exercise.journal, exercise.forecasts)
     write_evidence(folder, estate, scenario, played, found, made_at=wall_us(), inputs=playing.inputs)
     print(render_summary(summarize(estate, scenario, found, tuple(played.questions), options.lang)), end="")
