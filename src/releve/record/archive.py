@@ -183,27 +183,34 @@ class Archive:
         """Fold one event; when it cannot be folded, list it as kept and go on."""
         try:
             self._fold_in_one([event])
-        except Exception as error:
+        except sqlite3.Error as error:
             self._roll_back()
-            if isinstance(error, sqlite3.Error) and not self._is_our_fault(error):
+            if not self._is_our_fault(error):
                 raise
-            _log.error(
-                "event not folded",
-                extra={
-                    "code": "record.cannot-fold",
-                    "pos": event.pos,
-                    "origin": event.origin,
-                    "reason": type(error).__name__,
-                },
-            )
-            self._sql.execute("BEGIN IMMEDIATE")
-            tally.keep(
-                self._shelf,
-                event,
-                {},
-                f"record.cannot-fold: {type(error).__name__} while folding; the event is kept whole.",
-            )
-            self._commit(event.pos)
+            self._list_kept(event, error)
+        except Exception as error:  # noqa: BLE001 - listed with its reason as kept, not understood; the log holds it whole
+            self._roll_back()
+            self._list_kept(event, error)
+
+    def _list_kept(self, event: Event, error: Exception) -> None:
+        """List an event that cannot be folded as kept, and go on behind it."""
+        _log.error(
+            "event not folded",
+            extra={
+                "code": "record.cannot-fold",
+                "pos": event.pos,
+                "origin": event.origin,
+                "reason": type(error).__name__,
+            },
+        )
+        self._sql.execute("BEGIN IMMEDIATE")
+        tally.keep(
+            self._shelf,
+            event,
+            {},
+            f"record.cannot-fold: {type(error).__name__} while folding; the event is kept whole.",
+        )
+        self._commit(event.pos)
 
     def _fold_in_one(self, events: list[Event]) -> None:
         self._sql.execute("BEGIN IMMEDIATE")
