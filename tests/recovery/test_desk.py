@@ -74,6 +74,19 @@ def test_without_waiting_the_run_ends_with_what_is_left(estate_of: EstateOf) -> 
     assert stage.journal[-1].left == 2
 
 
+def test_without_waiting_nobody_is_waited_for_and_the_tick_counts_in_the_next_run(estate_of: EstateOf) -> None:
+    stage = Stage(estate_of(CONTACT + by_hand("key") + unit("dns") + unit("record", "key", "dns")))
+    result = stage.play(waits=False)
+    assert result is not None
+    assert result.left == ("key", "record")
+    assert result.steps["dns"].state == "up", "what needs nobody is done first"
+    stage.decide(60, "done", "key")
+    again = stage.play()
+    assert again is not None
+    assert again.ok
+    assert stage.told("asked") == ["asked key"]
+
+
 def test_what_is_skipped_by_name_no_longer_blocks(estate_of: EstateOf) -> None:
     stage = Stage(estate_of(unit("cache") + unit("record", "cache")), fails={"cache": 9})
     stage.decide(300, "skip", "cache", reason="slow without, but it works")

@@ -312,8 +312,11 @@ class _Run:
         return f"needs {' and '.join(dict.fromkeys(causes))}, which did not succeed"
 
     def _is_over(self, *, waits: bool) -> bool:
-        if self._running or self._stepping:
+        if self._stepping:
             return False
+        if self._running:
+            only_people = all(self.people.waits(self.problem.tasks[one].name) for one in self._running.values())
+            return only_people and not waits and not self.past.is_paused
         if self.is_cancelled:
             return True
         if self._dispatch.done < self.problem.size:
