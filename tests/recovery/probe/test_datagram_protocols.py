@@ -70,11 +70,13 @@ NOON = 1_722_686_400_000_000
 NONCE = b"8 random"
 
 
-def ntp_answer(stratum: int = 2, *, leap: int = 0, off_s: float = 0.0, nonce: bytes = NONCE, at: int = NOON) -> bytes:
+def ntp_answer(
+    stratum: int = 2, *, leap: int = 0, off_s: float = 0.0, nonce: bytes = NONCE, at: int = NOON, kiss: bytes = b"RATE"
+) -> bytes:
     """Return what a server says whose clock differs by off_s, a millisecond after it was asked."""
     seconds = at / 1e6 + off_s + 0.001 + 2_208_988_800
     stamp = int(seconds % 2**32).to_bytes(4, "big") + int(seconds % 1 * 2**32).to_bytes(4, "big")
-    return bytes((leap << 6 | 4 << 3 | 4, stratum)) + bytes(10) + b"RATE" + bytes(8) + nonce + stamp + stamp
+    return bytes((leap << 6 | 4 << 3 | 4, stratum)) + bytes(10) + kiss + bytes(8) + nonce + stamp + stamp
 
 
 def ntp_verdict(answer: bytes, *, way_s: float = 0.002, at: int = NOON) -> tuple[str, str] | None:
@@ -106,6 +108,9 @@ def test_a_clock_that_is_not_synchronised_says_so() -> None:
     assert ntp_verdict(ntp_answer(16)) == ("starting", "it answers but is not synchronised (stratum 16)")
     assert ntp_verdict(ntp_answer(3, leap=3)) == ("starting", "it answers but is not synchronised (stratum 3)")
     assert ntp_verdict(ntp_answer(0)) == ("wrong", "it sends callers away: RATE")
+    for kiss in (bytes(4), b"INIT"):
+        not_yet = ("starting", "it answers but is not synchronised (stratum 0)")
+        assert ntp_verdict(ntp_answer(0, leap=3, kiss=kiss)) == not_yet
 
 
 def test_only_an_answer_to_our_own_question_counts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import grp
 import os
 import pwd
 import shutil
@@ -12,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -29,12 +31,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification
-from pysnmp.carrier.asyncio.dgram import udp
-from pysnmp.entity import config as agent_config
-from pysnmp.entity.engine import SnmpEngine
-from pysnmp.entity.rfc3413 import cmdrsp
-from pysnmp.entity.rfc3413.context import SnmpContext
-from pysnmp.proto.api.v2c import Integer32
 
 from releve.recovery.probe import Reading, probe, snmp
 
@@ -67,11 +63,19 @@ def asked(url: str, timeout_s: float = 3.0) -> Reading:
 
 def becomes_up(url: str, server: subprocess.Popen[bytes]) -> Reading:
     """Ask until it is up: the probe itself is how a start is waited for."""
+    reading = answers(url, server, until=lambda reading: reading.ok)
+    assert reading.ok, f"{reading}; its program ended with {server.poll()}"
+    return reading
+
+
+def answers(
+    url: str, server: subprocess.Popen[bytes], until: Callable[[Reading], bool] = lambda reading: reading.is_running
+) -> Reading:
+    """Ask until the reading is as wanted, or the time is over, or the program has ended."""
     deadline = time.monotonic() + UP_WITHIN_S
     while True:
         reading = asked(url, timeout_s=1.0)
-        if reading.ok or time.monotonic() > deadline or server.poll() is not None:
-            assert reading.ok, f"{reading}; its program ended with {server.poll()}"
+        if until(reading) or time.monotonic() > deadline or server.poll() is not None:
             return reading
         # A little time passes, unless the program ends first.
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -81,9 +85,37 @@ def becomes_up(url: str, server: subprocess.Popen[bytes]) -> Reading:
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
+Given = Callable[[str], tuple[str | None, Path]]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a program in a session of its own; it is ended with its children at the end of the test."""
+def given_to() -> Iterator[Given]:
+    """Return the account that a server runs as, where the tests are root's and it must not be, and a folder of its.
+
+    The folder is beside those of pytest, which no other account may enter.
+    """
+    made: list[Path] = []
+
+    def given(account: str) -> tuple[str | None, Path]:
+        folder = Path(tempfile.mkdtemp(prefix="releve-peer-"))
+        made.append(folder)
+        if os.geteuid() != 0:
+            return None, folder
+        owner = pwd.getpwnam(account)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        return account, folder
+
+    yield given
+    for folder in made:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start(tmp_path: Path, given_to: Given) -> Iterator[Start]:
+    """Start a program in a session of its own; it is ended with its children at the end of the test.
+
+    given_to is named only so that folders are taken away after those who write into them.
+    """
     running: list[subprocess.Popen[bytes]] = []
 
     def begun(*argv: str, env: dict[str, str] | None = None, user: str | None = None) -> subprocess.Popen[bytes]:
@@ -115,7 +147,7 @@ def is_well_frozen_and_gone(url: str, server: subprocess.Popen[bytes]) -> None:
     becomes_up(url, server)
     os.killpg(server.pid, signal.SIGSTOP)
     frozen = asked(url, timeout_s=1.0)
-    over_udp = url.startswith(("dns:", "sip:"))  # a datagram is not seen to be accepted
+    over_udp = url.startswith(("dns:", "sip:", "ntp:", "snmp:"))  # a datagram is not seen to be accepted
     assert (frozen.state, frozen.took_s < 2.0) == ("silent" if over_udp else "frozen", True)
     os.killpg(server.pid, signal.SIGCONT)
     assert asked(url).ok, "it goes on as if nothing had been"
@@ -193,24 +225,14 @@ directory {tmp_path}/db
 
 
 @pytest.mark.parametrize("method", ["trust", "scram-sha-256", "md5", "password"])
-def test_postgresql_answers_by_every_log_in(method: str, start: Start, tmp_path: Path) -> None:
+def test_postgresql_answers_by_every_log_in(method: str, start: Start, given_to: Given, tmp_path: Path) -> None:
     if not DEBIAN_POSTGRESQL:
         pytest.skip("postgresql is not installed here; apt-get install postgresql brings it (see tests/peers.sh)")
     binaries, port = DEBIAN_POSTGRESQL[-1].parent, free_port()
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = tmp_path / "pg"
-    folder.mkdir()
+    user, folder = given_to("postgres")
     secret = folder / "secret"
     secret.write_text("geheim\n", "utf-8")
-    if user:
-        # PostgreSQL refuses to run as root, and its user must reach the folder.
-        owner = pwd.getpwnam(user)
-        for path in (folder, secret):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
-        for parent in list(tmp_path.parents)[:3]:
-            if parent != Path("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-        tmp_path.chmod(0o755)
+    secret.chmod(0o644)
     data = folder / "data"
     # md5 needs a password that was stored as md5: initdb takes that from the method it is given.
     made = start(
@@ -376,35 +398,112 @@ def test_sushys_emulator_tells_power_and_health(start: Start, tmp_path: Path) ->
     assert on.detail == "its power is On and its health OK"
 
 
-def test_a_ups_answers_by_snmp() -> None:
-    async def readings() -> list[Reading]:
-        agent, port = SnmpEngine(), free_port(socket.SOCK_DGRAM)
-        agent_config.add_transport(agent, udp.DOMAIN_NAME, udp.UdpTransport().open_server_mode(("127.0.0.1", port)))
-        agent_config.add_v1_system(agent, "area", "hospital")
-        for model in (1, 2):
-            agent_config.add_vacm_user(agent, model, "area", "noAuthNoPriv", (1, 3, 6, 1, 2, 1, 33))
-        objects = agent.get_mib_builder()
-        scalar, instance = objects.import_symbols("SNMPv2-SMI", "MibScalar", "MibScalarInstance")
-        values = dict(zip(snmp.ASKED, (2, 0, 14, 97, 3), strict=True))
-        kept = {}
-        for number, (dotted, value) in enumerate(values.items()):
-            name = tuple(int(part) for part in dotted.split("."))
-            kept[dotted] = instance(name[:-1], (0,), Integer32(value))
-            objects.export_symbols("UPS", **{f"s{number}": scalar(name[:-1], Integer32()), f"i{number}": kept[dotted]})
-        cmdrsp.GetCommandResponder(agent, SnmpContext(agent))
-        at = f"snmp://127.0.0.1:{port}?community=hospital"
-        found = [await probe(at), await probe(at + "&version=1")]
-        for dotted, value in zip(snmp.ASKED, (3, 61, 4, 22, 5), strict=True):
-            kept[dotted].syntax = Integer32(value)
-        found += [await probe(at), await probe(f"snmp://127.0.0.1:{port}?community=wrong", 0.5)]
-        agent.close_dispatcher()
-        return found
+def a_ups(folder: Path, port: int, *values: int) -> None:
+    """Write the configuration of an agent that gives these values of the UPS-MIB."""
+    given = (f"override -rw .{name} integer {value}" for name, value in zip(snmp.ASKED, values, strict=True))
+    lines = (f"agentAddress udp:127.0.0.1:{port}", "rocommunity hospital 127.0.0.1", *given)
+    (folder / "snmpd.conf").write_text("\n".join(lines) + "\n", "utf-8")
 
-    line, by_version_1, battery, stranger = asyncio.run(readings())
-    assert (line.state, line.detail) == ("up", "on line power")
-    assert by_version_1.ok
-    assert (battery.state, battery.detail) == ("battery", "on battery for 61 s, 4 min left, 22 %, which is low")
+
+def test_snmpd_tells_line_power_from_battery_by_the_mib_of_ups(start: Start, tmp_path: Path) -> None:
+    snmpd, port = program("snmpd", "/usr/sbin/snmpd"), free_port(socket.SOCK_DGRAM)
+    places = {"SNMPCONFPATH": str(tmp_path), "SNMP_PERSISTENT_DIR": str(tmp_path / "kept"), "MIBS": ""}
+    a_ups(tmp_path, port, 2, 0, 14, 97, 3)
+    agent = start(snmpd, "-f", "-Lo", "-I", "-smux", env=places)
+    url = f"snmp://127.0.0.1:{port}?community=hospital"
+    assert becomes_up(url, agent).detail == "on line power"
+    assert asked(url + "&version=1").ok
+    stranger = asked(f"snmp://127.0.0.1:{port}?community=other", 0.5)
     assert stranger.state == "silent", "an agent says nothing to a community it does not know"
+    is_well_frozen_and_gone(url, agent)
+    a_ups(tmp_path, port, 3, 61, 4, 22, 5)
+    agent = start(snmpd, "-f", "-Lo", "-I", "-smux", env=places)
+    battery = answers(url, agent)
+    assert (battery.state, battery.detail) == ("battery", "on battery for 61 s, 4 min left, 22 %, which is low")
+
+
+def test_dovecot_logs_in_and_opens_the_inbox(start: Start, given_to: Given) -> None:
+    dovecot, port = program("dovecot", "/usr/sbin/dovecot"), free_port()
+    user, folder = given_to("dovenull")
+    me = user or pwd.getpwuid(os.geteuid()).pw_name
+    (folder / "users").write_text("probe:{PLAIN}geheim\n", "utf-8")
+    # Without its penalties: they would make every log-in after the wrong one slow.
+    (folder / "dovecot.conf").write_text(
+        f"""
+protocols = imap
+listen = 127.0.0.1
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = /dev/stderr
+default_internal_user = {me}
+default_internal_group = {grp.getgrgid(pwd.getpwnam(me).pw_gid).gr_name}
+default_login_user = {me}
+first_valid_uid = 1
+ssl = no
+disable_plaintext_auth = no
+auth_failure_delay = 0
+mail_location = maildir:{folder}/mail
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid={me} gid={me} home={folder}/home
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service stats {{
+  chroot =
+}}
+""",
+        "utf-8",
+    )
+    server = start(dovecot, "-F", "-c", str(folder / "dovecot.conf"), user=user)
+    secret = folder / "secret"
+    secret.write_text("geheim\n", "utf-8")
+    url = f"imap://probe@127.0.0.1:{port}?tls=0&password_file={secret}"
+    assert becomes_up(url, server).detail == "it logs in and opens INBOX"
+    without = asked(f"imap://127.0.0.1:{port}?tls=0")
+    assert (without.state, "no mailbox was opened" in without.detail) == ("up", True)
+    wrong = asked(f"imap://probe:falsch@127.0.0.1:{port}?tls=0")
+    assert (wrong.state, "AUTHENTICATIONFAILED" in wrong.detail) == ("wrong", True)
+    assert "falsch" not in wrong.detail
+    is_well_frozen_and_gone(url, server)
+
+
+def test_chronyd_is_synchronised_or_says_that_it_is_not(start: Start, tmp_path: Path) -> None:
+    chronyd, port = program("chronyd", "/usr/sbin/chronyd"), free_port(socket.SOCK_DGRAM)
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    lines = (f"port {port}", "bindaddress 127.0.0.1", "allow 127.0.0.1", "cmdport 0", "bindcmdaddress /")
+    conf = tmp_path / "chrony.conf"
+    conf.write_text("\n".join((*lines, f"pidfile {tmp_path}/pid", "")), "utf-8")
+    # -x: no clock is touched. -U: nobody need be root for that.
+    argv = (chronyd, "-d", "-x", "-U", "-u", me, "-f", str(conf))
+    url = f"ntp://127.0.0.1:{port}"
+    alone = start(*argv)
+    unsure = answers(url, alone)
+    assert (unsure.state, "not synchronised" in unsure.detail) == ("starting", True)
+    os.killpg(alone.pid, signal.SIGKILL)
+    alone.wait()
+    (tmp_path / "pid").unlink(missing_ok=True)
+    conf.write_text("\n".join((*lines, f"pidfile {tmp_path}/pid", "local stratum 8", "")), "utf-8")
+    server = start(*argv)
+    assert becomes_up(url, server).detail.startswith("stratum 8, its clock and ours differ by 0.0")
+    is_well_frozen_and_gone(url, server)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ _TO_1970_S = 2_208_988_800
 _ERA_S = 2**32
 _VERSION_4_CLIENT, _SERVER = 0x23, 4
 _UNSYNCHRONISED = 3
+#: Kiss codes by which a server tells of itself that it has no time yet (section 7.4); others send the caller away.
+_STARTING = (b"INIT", b"STEP")
 
 
 def question(nonce: bytes) -> bytes:
@@ -37,9 +39,9 @@ def judge(
     if len(answer) < PACKET_BYTES or answer[0] & 0x07 != _SERVER or answer[24:32] != nonce:
         return None
     stratum = answer[1]
-    if stratum == 0:
-        return Verdict("wrong", f"it sends callers away: {clipped(answer[12:16])}")  # kiss-o'-death, section 7.4
-    if answer[0] >> 6 == _UNSYNCHRONISED or stratum > 15:
+    if stratum == 0 and (kiss := answer[12:16].rstrip(b"\0")) and kiss not in _STARTING:
+        return Verdict("wrong", f"it sends callers away: {clipped(kiss)}")  # kiss-o'-death, section 7.4
+    if answer[0] >> 6 == _UNSYNCHRONISED or stratum not in range(1, 16):
         return Verdict("starting", f"it answers but is not synchronised (stratum {stratum})")
     received_s, sent_s = _seconds(answer[32:40], asked_at), _seconds(answer[40:48], asked_at)
     asked_s, heard_s = asked_at / 1_000_000, heard_at / 1_000_000
