@@ -217,3 +217,16 @@ def test_a_node_without_an_estate_watches_its_services(write: Write) -> None:
     found = looked(write(SERVICE, ""))
     assert (found.units, found.spoken) == ((), ("record",))
     assert estate_mark(Path("/nowhere"), None) == (0, 0)
+
+
+def test_a_node_that_has_nothing_to_ask_rests(write: Write) -> None:
+    async def turns() -> bool:
+        asking = asyncio.create_task(keep_asking(looked(write("", "")), {}))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        has_ended = asking.done()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return has_ended
+
+    assert not asyncio.run(turns())

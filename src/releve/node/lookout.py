@@ -173,7 +173,7 @@ async def keep_asking(
     ask: Ask = probe,
     pause: Pause = asyncio.sleep,
 ) -> None:
-    """Ask every target at its turn until cancelled.
+    """Ask every target at its turn until cancelled; also when there is none.
 
     debts  by name of the destination; a service of that id is not normal again before it has what is owed to it
     """
@@ -189,8 +189,13 @@ async def keep_asking(
             await pause(target.every_s)
 
     async with asyncio.TaskGroup() as turns:
+        turns.create_task(_rest())
         for target in found.targets:
             turns.create_task(take_turns(target))
+
+
+async def _rest() -> None:
+    await asyncio.Event().wait()
 
 
 async def keep_telling(
