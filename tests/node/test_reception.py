@@ -12,6 +12,7 @@ from releve.errors import ReleveError, StoreUnable
 from releve.log import Draft, Ledger, Log, Receipt, decode_body, read_arrivals
 from releve.node.intake import Done, Intake
 from releve.node.reception import AGAIN_AFTER_S, ARRIVAL_BYTES_MAX, KEPT, Arrivals, Reception, unfinished
+from releve.recovery.probe.mllp import question
 from releve.wire.hl7v2 import parse
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -199,3 +200,90 @@ def test_what_a_stopped_node_accepted_and_has_no_event_of_is_counted(tmp_path: P
     ledger = Ledger(tmp_path)
     assert ledger.last_pos() == 1
     ledger.close()
+
+
+def _question(number: int = 0x4711) -> bytes:
+    """Return what another node's probe asks, without its frame."""
+    return question(f"{number:016x}", "20240803130000")[1:-2]
+
+
+def test_a_question_whether_the_node_is_well_is_answered_from_the_disk_and_is_no_event(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    answers = desk.send(_question())
+    assert answers == [], "not before the disk has taken a write"
+    desk.turn()
+    assert answers == [KEPT]
+    desk.turn()
+    assert desk.drafts == []
+    desk.arrivals.close()
+    assert read_arrivals(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "other"),
+    [
+        (b"QRD|", b"PID|1||4711\rQRD|"),
+        (b"OTH|PROBE\r", b"OTH|PROBE\rNTE|1||A word\r"),
+        (b"OTH|PROBE\r", b"OTH|PROBE|4711\r"),
+        (b"|RELEVE|PROBE|", b"|OTHER|PROBE|"),
+        (b"|T|2.5.1", b"|P|2.5.1"),
+        (b"NMQ^N01", b"ADT^A01"),
+        (b"|1^RD|", b"|1^RD|4711"),
+    ],
+)
+def test_whatever_differs_from_the_probes_question_is_kept(ours: bytes, other: bytes, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raw = _question().replace(ours, other)
+    assert raw != _question()
+    desk.send(raw)
+    desk.turn()
+    desk.turn()
+    desk.commit()
+    assert desk.kept == [raw]
+
+
+def test_a_question_does_not_settle_messages_that_the_log_has_not_taken(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raw = _messages(1)[0]
+    desk.send(raw)
+    desk.turn()
+    desk.turn()  # it is read, and the log has not committed
+    assert desk.send(_question()) == []
+    desk.turn()
+    desk.arrivals.close()
+    again = Desk(tmp_path)  # the power went before the commit
+    again.reception.take_left()
+    again.commit()
+    assert again.kept == [raw]
+
+
+def test_questions_between_messages_do_not_fill_the_arrivals(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raws = _messages(1500)
+    for number, raw in enumerate(raws):
+        desk.send(raw)
+        desk.turn()
+        assert desk.send(_question(number)) == []
+        desk.turn()
+        if number % 7 == 0:
+            desk.commit()
+    desk.turn()
+    desk.commit()
+    assert desk.kept == raws
+
+
+def test_a_node_whose_log_takes_nothing_does_not_call_itself_well(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.refusal = StoreUnable("log.disk-full", "The disk of this node is full.")
+    raw = _messages(1)[0]
+    desk.send(raw)
+    desk.turn()
+    desk.turn()
+    desk.commit()
+    assert desk.send(_question()) == [desk.refusal]
+    desk.refusal = None
+    desk.commit()
+    assert desk.kept == [raw]
+    answers = desk.send(_question())
+    desk.turn()
+    assert answers == [KEPT]

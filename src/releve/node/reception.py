@@ -5,6 +5,9 @@
 Bytes are kept before they are understood, so that no fault of understanding can lose them, and a sender waits for the
 disk alone. Between its answer and its event lie some milliseconds. What lay there when the power went is read again at
 the next start, before the doors open. While the log takes nothing, a message is accepted only once the log has it.
+
+What another Relève asks to see whether this node is well (NMQ^N01, recovery.probe.mllp) is no fact: it goes the way of
+a message as far as the disk, so that its answer means something, and becomes no event.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from releve.clock import Instant, wall_us
 from releve.errors import ReleveError, StoreUnable
 from releve.log import Arrival, Arrivals, Ledger, Receipt, read_arrivals
 from releve.node.intake import Intake, name_event
+from releve.recovery.probe.mllp import is_question
 from releve.wire.hl7v2 import Message, parse
 
 _log = logging.getLogger(__name__)
@@ -67,13 +71,17 @@ class Reception:
         self._unread: list[_Accepted] = []
         self._failed: list[_Accepted] = []
         self._owed = 0  # read, and not yet an event of the log
-        self._is_refused = False
+        self._refusal: ReleveError | None = None  # why the log takes nothing, while it does not
 
     def receive(self, message: Message, peer: str, done: Done) -> None:
         """Keep a message; done hears that it is kept once it is on the disk, or why it was not kept."""
-        if self._is_refused:
+        if self._refusal is not None:
+            refusal = self._refusal
             self._try_again()  # before this one, as they came before it
-            self._intake.receive(message, peer, done)
+            if is_question(message.raw):
+                done(refusal)
+            else:
+                self._intake.receive(message, peer, done)
             return
         if len(message.raw) > ARRIVAL_BYTES_MAX:
             self._intake.receive(message, peer, done)
@@ -88,6 +96,8 @@ class Reception:
         """Make events of what an earlier life accepted and did not finish; returns how many messages were looked at."""
         left = self._arrivals.left()
         for arrival in left:
+            if is_question(arrival.raw):
+                continue
             message = parse(arrival.raw, arrival.charset)
             message.remarks[:] = arrival.remarks
             self._read(_Accepted(message, arrival, 0))
@@ -112,12 +122,16 @@ class Reception:
             return
         for _, _, done in arrived:
             done(KEPT)
-        self._unread += [_Accepted(message, arrival, serial) for message, arrival, _ in arrived]
+        facts = [_Accepted(message, arrival, serial) for message, arrival, _ in arrived if not is_question(message.raw)]
+        if not (facts or self._owed or self._unread or self._failed):
+            self._arrivals.settle(serial)
+            return
+        self._unread += facts  # questions among them or between are settled with the next message
         self._soon(self._read_all)  # by then the answers are on their way
 
     def _read_all(self) -> None:
         unread, self._unread = self._unread, []
-        if self._is_refused:
+        if self._refusal is not None:
             self._failed += unread  # behind those that wait already
             return
         for accepted in unread:
@@ -136,9 +150,9 @@ class Reception:
         self._owed -= 1
         if isinstance(outcome, ReleveError):
             # Its sender was told that it is kept, and so it is: in the arrivals, until the log takes it.
-            if not self._is_refused:
+            if self._refusal is None:
                 _log.error("log takes nothing: accepted messages wait", extra={"code": outcome.code})
-                self._is_refused = True
+                self._refusal = outcome
                 self._later(AGAIN_AFTER_S, self._try_again)
             self._failed.append(accepted)
         elif not self._failed:
@@ -146,7 +160,7 @@ class Reception:
             self._arrivals.settle(accepted.serial if not self._owed else accepted.serial - 1)
 
     def _try_again(self) -> None:
-        self._is_refused = False
+        self._refusal = None
         failed, self._failed = self._failed, []
         for accepted in failed:
             self._read(accepted)
@@ -154,7 +168,7 @@ class Reception:
 
 def unfinished(folder: Path) -> int:
     """Return how many messages were accepted and are not in the log of a node: its next start takes them in."""
-    left = read_arrivals(folder)
+    left = [one for one in read_arrivals(folder) if not is_question(one.raw)]
     ledger = Ledger(folder)
     try:
         return sum(not ledger.holds(name_event(parse(one.raw, one.charset))) for one in left)

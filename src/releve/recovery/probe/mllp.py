@@ -8,10 +8,18 @@ Source: MLLP release 1: <VT> message <FS><CR>.
 
 from __future__ import annotations
 
+import re
+
 from releve.recovery.probe.dialogue import Dialogue, more
 from releve.recovery.probe.reading import Verdict, clipped
 
 _START, _END = 0x0B, 0x1C
+
+#: What stands between the frame of our own question, to the last character.
+_OURS = re.compile(
+    rb"MSH\|\^~\\&\|RELEVE\|PROBE\|\|\|(\d{14})\|\|NMQ\^N01\|([0-9a-f]{16})\|T\|2\.5\.1\r"
+    rb"QRD\|\1\|R\|I\|\2\|\|\|1\^RD\|\|OTH\|PROBE\r"
+)
 
 
 def question(control_id: str, at: str, kind: str = "NMQ^N01") -> bytes:
@@ -24,6 +32,11 @@ def question(control_id: str, at: str, kind: str = "NMQ^N01") -> bytes:
         f"MSH|^~\\&|RELEVE|PROBE|||{at}||{kind}|{control_id}|T|2.5.1\rQRD|{at}|R|I|{control_id}|||1^RD||OTH|PROBE\r"
     )
     return b"\x0b" + message.encode("ascii") + b"\x1c\r"
+
+
+def is_question(raw: bytes) -> bool:
+    """Say whether a message is what `question` writes, and nothing besides: it tells no fact that could be lost."""
+    return raw.startswith(b"MSH|^~\\&|RELEVE|PROBE|") and _OURS.fullmatch(raw) is not None
 
 
 def acknowledged(
