@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -109,3 +111,35 @@ def test_an_unreachable_relay_is_no_reason_to_hold_a_report_back(
     assert "mail 0001.staff: waits" in capsys.readouterr().out
     assert report("send") == 0
     assert (tmp_path / "reports" / "outbox" / "0001.staff.eml").exists()
+
+
+class Ailing(BaseHTTPRequestHandler):
+    """A management board that works and warns."""
+
+    def do_GET(self) -> None:
+        body = b'{"PowerState": "On", "Status": {"Health": "Warning"}}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_service_that_works_with_a_fault_is_reported_as_degraded(
+    tmp_path: Path, report: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ailing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"redfish://127.0.0.1:{server.server_port}/redfish/v1/Systems/1?tls=0"
+        path = tmp_path / "estate.toml"
+        path.write_text(ESTATE.replace("tcp://127.0.0.1:1", address), "utf-8")
+        assert report("draft", str(path)) == 0
+        server.shutdown()
+    capsys.readouterr()
+    assert report("show") == 0
+    shown = capsys.readouterr().out
+    assert "avertissement" in shown
+    assert "dégradé" in shown

@@ -40,8 +40,8 @@ from releve.sitrep import (
     SituationReport,
     draft,
     earlier_forecasts,
+    one_view,
     render_text,
-    seen,
     write,
 )
 from releve.sitrep.mail import deliver
@@ -239,7 +239,7 @@ def _measure(options: argparse.Namespace) -> SituationReport:
     at = wall_us()
     journal = _read_journal(options.journal) if options.journal else []
     losses = [Loss(unit, reading.at, None, reading.detail) for unit, reading in readings.items() if not reading.ok]
-    measured = [one for node in options.node for one in _of_node(node)] or _from_here(estate, readings)
+    measured = [one for node in options.node for one in _of_node(node)] or one_view(estate, readings)
     expected = None
     if losses and all(_has_duration(estate, loss.unit) for loss in losses):
         rng = Random(at)  # noqa: S311 - draws of a simulation
@@ -268,23 +268,6 @@ async def _ask_all(estate: Estate) -> dict[str, Reading]:
     units = [unit for unit in estate.units.values() if unit.probe]
     readings = await asyncio.gather(*(probe(str(unit.probe), _PROBE_TIMEOUT_S) for unit in units))
     return {unit.id: reading for unit, reading in zip(units, readings, strict=True)}
-
-
-def _from_here(estate: Estate, readings: dict[str, Reading]) -> list[Measured]:
-    """Return the states as seen from here, for every hospital a service is for: one view, and the report says so."""
-    return [
-        Measured(
-            unit.id,
-            hospital,
-            "normal" if readings[unit.id].ok else "down",
-            None,
-            readings[unit.id].at,
-            seen(readings[unit.id].state, readings[unit.id].detail),
-        )
-        for unit in estate.services()
-        if unit.id in readings
-        for hospital in unit.hospitals
-    ]
 
 
 def _of_node(folder: Path) -> list[Measured]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from releve.clock import Instant, to_datetime
 from releve.estate import Bilingual
 from releve.recovery.forecast import Span
+from releve.sitrep.probe_wording import in_french
 
 LANGS = ("fr", "en")
 
@@ -558,16 +559,20 @@ def evidence_text(evidence: Bilingual | str, lang: str) -> str:
     if lang == "en" or not evidence:
         return evidence
     state = next((state for beginning, state in _BEGINNINGS if evidence.startswith(beginning)), None)
-    return FR[f"seen.{state}"] if state else f"«\u00a0{evidence}\u00a0»"
+    return in_french(evidence) or (FR[f"seen.{state}"] if state else f"«\u00a0{evidence}\u00a0»")
 
 
 def seen(state: str, detail: str = "") -> Bilingual:
     """Return what a probe saw, for both languages.
 
     state   of a Reading
-    detail  its sentence, which is English: quoted in French only where the state alone says too little
+    detail  its sentence, which is English: quoted in French only where there are no words for it and the state alone
+            says too little
     """
     french = FR.get(f"seen.{state}", state)
-    if detail and state == "wrong":
+    said = in_french(detail)
+    if said:
+        french = f"{french}\u00a0: {said}" if state == "weak" else said
+    elif detail and state in ("wrong", "weak"):
         french = f"{french} («\u00a0{detail}\u00a0»)"
     return Bilingual(french, detail or EN.get(f"seen.{state}", state))
