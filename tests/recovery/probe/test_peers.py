@@ -426,6 +426,7 @@ def test_dovecot_logs_in_and_opens_the_inbox(start: Start, given_to: Given) -> N
     dovecot, port = program("dovecot", "/usr/sbin/dovecot"), free_port()
     user, folder = given_to("dovenull")
     me = user or pwd.getpwuid(os.geteuid()).pw_name
+    mine = grp.getgrgid(pwd.getpwnam(me).pw_gid).gr_name
     (folder / "users").write_text("probe:{PLAIN}geheim\n", "utf-8")
     # Without its penalties: they would make every log-in after the wrong one slow.
     (folder / "dovecot.conf").write_text(
@@ -436,7 +437,7 @@ base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = /dev/stderr
 default_internal_user = {me}
-default_internal_group = {grp.getgrgid(pwd.getpwnam(me).pw_gid).gr_name}
+default_internal_group = {mine}
 default_login_user = {me}
 first_valid_uid = 1
 ssl = no
@@ -449,7 +450,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid={me} gid={me} home={folder}/home
+  args = uid={me} gid={mine} home={folder}/home
 }}
 service imap-login {{
   chroot =
