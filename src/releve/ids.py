@@ -28,8 +28,4 @@ def computed_id(kind: str, system: str, *values: str) -> str:
 
 def content_id(*parts: bytes) -> bytes:
     """Return sixteen bytes that are equal only for equal parts: the id of an event whose content names it."""
-    digest = sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.digest()[:16]
+    return sha256(b"".join([piece for part in parts for piece in (len(part).to_bytes(4, "big"), part)])).digest()[:16]

@@ -29,9 +29,9 @@ from releve.log.schema import LOG_FILE, open_for_writing
 GROUP_EVENTS_MAX = 256
 
 #: What is patient is committed after this time, or when so much of it has gathered. A commit of one costs a sixth of a
-#: millisecond beside its sync, of fifty not twice as much.
-COMMIT_WITHIN_S = 0.005
-PATIENT_EVENTS_MAX = 64
+#: millisecond beside its sync, of fifty not twice as much; the views look for it five times more rarely.
+COMMIT_WITHIN_S = 0.02
+PATIENT_EVENTS_MAX = 128
 
 Outcome = Receipt | ReleveError
 Done = Callable[[Outcome], None]

@@ -298,10 +298,14 @@ class Archive:
         held = self._shelf.find(told)
         if held is None:
             held = self._shelf.make(told)
+        if told.content == held.moot and told.verb == "mention" and held.version:
+            return
         state = self._shelf.state_of(held)
         content: Document = orjson.loads(told.content)
         if told.verb == "mention":
             if not fold.mention(state, content, place) and held.version:
+                if fold.is_moot(state, content):
+                    held.moot = told.content
                 return
         elif told.verb == "movement":
             if not held.above:

@@ -86,6 +86,11 @@ def mention(state: State, content: Document, place: Place) -> bool:
     return changed
 
 
+def is_moot(state: State, content: Document) -> bool:
+    """Say whether a mention can say nothing, whenever it was made: what was stated once stays stated."""
+    return state.stated is None or all(name in state.stated or name == "resourceType" for name in content)
+
+
 def restates(state: State, content: Document, place: Place) -> bool:
     """Take in a patch that says nothing new and return True; return False, untouched, when it does say something."""
     doc, stated = state.doc, state.stated

@@ -7,8 +7,7 @@ the way that reads everything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -53,8 +52,7 @@ class _Seen(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Seen)
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(NamedTuple):
     """What the tables need of an Observation or a DiagnosticReport; as terms reads it from the whole."""
 
     patient_id: str

@@ -43,6 +43,7 @@ class Held:
         "json",
         "key",
         "last",
+        "moot",
         "patient",
         "pos",
         "source",
@@ -70,6 +71,7 @@ class Held:
         self.state: State | None = None
         self.above: Any = None
         self.tokens: Tokens | None = None
+        self.moot = b""  # the last mention that could never say anything here, because all of it was stated
         self.is_new = self.is_dirty = self.is_touched = False
 
     def row(self) -> tuple[object, ...]:

@@ -87,7 +87,7 @@ class Shelf:
         self._sources = {(o, s): k for k, o, s in self.db.execute("SELECT key, origin, sender FROM source")}
         self._held: dict[tuple[int, str], Held] = {}
         self._passing: list[tuple[int, str]] = []
-        self._absent: set[tuple[int, str]] = set()
+        self._absent: dict[tuple[int, str], bytes | str] = {}  # → the id as it lies in the tables
         self._laid: dict[tuple[int, str], tuple[object, ...]] = {}
         self._person_keys: dict[str, int] = {}
         self.unsure: set[int] = set()
@@ -113,7 +113,8 @@ class Shelf:
         if self._persons:
             db.executemany(SQL_PERSON_INSERT, self._persons)
         new = [*self._laid.values(), *(held.row() for held in self._dirty if held.is_new)]
-        self._absent.difference_update(self._laid)
+        for name in self._laid:
+            self._absent.pop(name, None)
         self._laid.clear()
         changed = [(*held.changing(), held.key) for held in self._dirty if not held.is_new]
         db.executemany(SQL_INSERT, new)
@@ -151,7 +152,7 @@ class Shelf:
             for row in self.db.execute(f"{SQL_HELD_BY_IDS} ({marks})", some):
                 found = held_from(row)
                 self._hold(found.type, decode_id(found.id), found)
-        self._absent = {name for name in asked.values() if name not in held}
+        self._absent = {name: stored for stored, name in asked.items() if name not in held}
 
     def trim(self) -> None:
         """Keep patients and stays, which are spoken of again soon; forget results, which are not."""
@@ -202,8 +203,9 @@ class Shelf:
         self._next_key += 1
         patient = self.person_key(seen.patient_id)
         heard_at = event.recorded_at
-        self._laid[code, told.id] = (
-            *(key, code, encode_id(told.id), patient),
+        name = (code, told.id)
+        self._laid[name] = (
+            *(key, code, self._absent.get(name) or encode_id(told.id), patient),
             *(max(place[0], 0) if seen.at is None else seen.at, seen.code, seen.status),
             *(1, heard_at, source, event.pos, event.pos, place[3]),
             *(*place, told.content, None, None),

@@ -31,7 +31,7 @@ class Reading:
     sent_at      MSH-7 as an instant, else received_at
     """
 
-    __slots__ = ("grammar", "message", "received_at", "remarked", "remarks", "sent_at", "zone")
+    __slots__ = ("_clear", "grammar", "message", "received_at", "remarked", "remarks", "sent_at", "zone")
 
     def __init__(self, message: Message, received_at: Instant, zone: ZoneInfo) -> None:
         self.message = message
@@ -40,6 +40,7 @@ class Reading:
         self.received_at = received_at
         self.remarks: list[str] = []
         self.remarked = 0
+        self._clear: dict[str, Moment] = {}  # a message repeats one time in many fields; nothing to remark in these
         sent = self.moment(message.segments[0].raw(7), "MSH-7")
         self.sent_at = sent.at if sent else received_at
         if sent is None:
@@ -61,6 +62,10 @@ class Reading:
         """
         if not exact or exact == '""':
             return None
+        known = self._clear.get(exact)
+        if known is not None:
+            return known
+        given = exact
         if not exact.isdigit():
             grammar = self.grammar
             exact = grammar.part(grammar.components(grammar.first(exact)), 0)
@@ -71,4 +76,6 @@ class Reading:
             self.remark("hl7v2.time-unreadable", f"{place} {exact[:30]!r} is no HL7 time; left out.")
         elif moment.flag:
             self.remark(moment.flag, f"{place} {exact[:30]} without an offset {_FLAGS[moment.flag]}.")
+        else:
+            self._clear[given] = moment
         return moment

@@ -27,14 +27,16 @@ from releve.log import Statement
 from releve.translate.coding import (
     Concept,
     encode,
+    parse_number,
     read_concept,
     read_flags,
     read_organization,
     read_practitioner,
     read_range,
+    read_unit,
 )
 from releve.translate.document import Attachment, read_document
-from releve.translate.grammar import Grammar, remembered
+from releve.translate.grammar import REMEMBERED_CHARACTERS_MAX, Grammar, remembered
 from releve.translate.identifier import Number, read_ei, read_nested_ei
 from releve.translate.orders import Order, PatientGroup, Result, orders_of
 from releve.translate.patient import identify, mention_patient
@@ -58,6 +60,8 @@ _REPORT_EXTENDS = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-exte
 _ABSENT = ("",) * 56
 _DOCUMENT_STATUSES = {"preliminary": "preliminary", "final": "final", "corrected": "amended", "amended": "amended"}
 _SECTIONS_MAX = 256
+#: Analytes of all senders, with each range and flag they are sent with.
+_MANNERS_MAX = 16_384
 #: Patients whose PID and PV1 are remembered: those of a large hospital who have results in one day. About 8 MB.
 _ABOUTS_MAX = 4096
 _ABOUT_CHARACTERS_MAX = 2000
@@ -229,6 +233,35 @@ def _context(order: Order, patient_id: str, encounter: orjson.Fragment | None, r
     return context
 
 
+class _Manner:
+    """What an analyte of one sender shows with every value: name, unit, range, flags, and its status by OBX-11."""
+
+    __slots__ = ("concept", "flags", "range", "status", "unit")
+
+    def __init__(self, fields: tuple[str, ...], grammar: Grammar) -> None:
+        self.concept = read_concept(fields[3], grammar)
+        self.status = OBSERVATION_STATUSES.get(fields[11])
+        self.unit = read_unit(fields[6], grammar)
+        self.range = read_range(fields[7], fields[6], grammar) if fields[7] else None
+        self.flags = read_flags(fields[8], grammar) if fields[8] else None
+
+
+_manners: dict[tuple[str, str, str, str, str, Grammar], _Manner] = {}
+
+
+def _manner(fields: tuple[str, ...], grammar: Grammar) -> _Manner:
+    """Return the manner of an OBX; a laboratory has some thousands, and each passes all day."""
+    key = (fields[3], fields[6], fields[7], fields[8], fields[11], grammar)
+    known = _manners.get(key)
+    if known is None:
+        known = _Manner(fields, grammar)
+        if sum(map(len, key[:5])) <= REMEMBERED_CHARACTERS_MAX:
+            if len(_manners) >= _MANNERS_MAX:
+                _manners.clear()
+            _manners[key] = known
+    return known
+
+
 def _state_result(
     results: Results,
     result: Result,
@@ -240,7 +273,8 @@ def _state_result(
     """State one OBX; returns the id of its Observation and the status it has."""
     grammar = reading.grammar
     fields = (*result.obx.fields(), *_ABSENT)
-    concept = read_concept(fields[3], grammar)
+    manner = _manner(fields, grammar)
+    concept = manner.concept
     if concept is None:
         concept = context.code or _UNNAMED
         reading.remark("hl7v2.result-unnamed", "OBX-3 is empty; the result is charted under the name of its order.")
@@ -248,7 +282,7 @@ def _state_result(
     id_, before = results.once("Observation", *context.key, concept.code, sub_id)
     if before:
         _remark_repeated("OBX-3", reading)
-    status = _status(fields[11], context.fields[25], reading)
+    status = manner.status or _status(fields[11], context.fields[25], reading)
     observation: dict[str, Any] = {
         "status": status,
         "code": concept.json,
@@ -265,11 +299,19 @@ def _state_result(
     if issued is not None and issued.is_instant:
         observation["issued"] = issued.iso
     kind = fields[2]
-    if kind in ("ED", "RP"):
+    number = parse_number(fields[5]) if kind == "NM" else None
+    if number is not None:
+        observation["valueQuantity"] = manner.unit.quantity(number)
+    elif kind in ("ED", "RP"):
         _put_document(results, observation, fields, context, concept, (sub_id, before), documents, reading)
     else:
         put_value(observation, kind, fields[5], fields[6], fields[11], reading)
-    _put_details(observation, fields, grammar)
+    if manner.range is not None:
+        observation["referenceRange"] = manner.range
+    if manner.flags is not None:
+        observation["interpretation"] = manner.flags
+    if any(fields[15:26]):
+        _put_details(observation, fields, grammar)
     if context.specimen is not None:
         observation["specimen"] = context.specimen
     if result.notes:
@@ -308,17 +350,7 @@ def _status(own: str, of_order: str, reading: Reading) -> str:
 
 
 def _put_details(observation: dict[str, Any], fields: tuple[str, ...], grammar: Grammar) -> None:
-    """Put what stands around a value: reference range, interpretation, method, who and with what."""
-    if fields[7]:
-        found = read_range(fields[7], fields[6], grammar)
-        if found is not None:
-            observation["referenceRange"] = found
-    if fields[8]:
-        flags = read_flags(fields[8], grammar)
-        if flags is not None:
-            observation["interpretation"] = flags
-    if not any(fields[15:26]):
-        return
+    """Put what seldom stands around a value: method, body site, who and with what."""
     performers = [read_practitioner(repetition, grammar) for repetition in grammar.repetitions(fields[16])]
     if fields[23]:
         performers.append(read_organization(fields[23], grammar))
