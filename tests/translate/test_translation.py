@@ -2,8 +2,10 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -11,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from releve.translate import translate
-from releve.translate import translation as translation_module
 from releve.translate.reading import REMARKS_MAX
 from releve.wire.hl7v2 import Message, parse
 from releve.wire.hl7v2.batch import split_batch
@@ -80,15 +81,17 @@ def test_a_broken_sender_cannot_fill_the_log_with_remarks() -> None:
     assert len(contents(translation, "Observation")) == 500
 
 
-def test_a_fault_of_ours_keeps_the_message_and_tells_nothing_of_the_patient(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ValueError("JANE DOE 19800214")
+class _BrokenZone(ZoneInfo):
+    """A fault of ours that names the patient."""
 
-    monkeypatch.setattr(translation_module, "read_patient", broken)
+    def utcoffset(self, at: datetime | None) -> timedelta:
+        raise RuntimeError("JANE DOE 19800214")
+
+
+def test_a_fault_of_ours_keeps_the_message_and_tells_nothing_of_the_patient(caplog: pytest.LogCaptureFixture) -> None:
+    broken = _BrokenZone("Europe/Paris")
     with caplog.at_level(logging.ERROR):
-        translation = translate(parse(text(PID, type_="ADT^A28")), received_at=RECEIVED_AT, zone=PARIS)
+        translation = translate(parse(text(PID, type_="ADT^A28")), received_at=RECEIVED_AT, zone=broken)
     assert (translation.understood, translation.statements) == (False, [])
     assert translation.reason.startswith("hl7v2.translation-failed")
     assert "DOE" not in translation.reason + caplog.text + str([vars(record) for record in caplog.records])
