@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-import time
 from types import FrameType
 
 from releve.config import Config
@@ -17,10 +16,10 @@ from releve.record import Archive
 #: pages of two indexes, and a page that several of them touch is written once a transaction: by five hundreds a message
 #: costs four fifths of what it costs by fifties. Nobody sees a tenth of a second.
 _LOOK_EVERY_S = 0.1
-#: After so many events at once more are coming: they gather for a quarter of a second, or until they pause.
-_MANY_EVENTS, _GATHER_S, _PAUSE_S = 300, 0.25, 0.03
+#: After so many events at once others are there already: the longer they had to wait, the cheaper each of them is.
+_MANY_EVENTS = 300
 #: One transaction of the views; a reader never waits for it, but sees nothing of it before its end.
-_EVENTS_MAX = 1000
+_EVENTS_MAX = 2000
 
 
 def run(config: Config, doors: Doors, ready: Ready) -> None:
@@ -48,19 +47,6 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
                 folded = archive.fold_new(_EVENTS_MAX)
         if folded < _MANY_EVENTS:
             stopping.wait(_LOOK_EVERY_S)
-        else:
-            _gather(ledger, stopping)
         folded = 0
     archive.close()
     ledger.close()
-
-
-def _gather(ledger: Ledger, stopping: threading.Event) -> None:
-    """Wait while the log grows, but not for long."""
-    until = time.monotonic() + _GATHER_S
-    seen = ledger.data_version()
-    while time.monotonic() < until and not stopping.wait(_PAUSE_S):
-        version = ledger.data_version()
-        if version == seen:
-            return
-        seen = version

@@ -96,6 +96,7 @@ class Archive:
             return 0
         try:
             self._fold_batch(events)
+            self._shelf.sort_names()
         except sqlite3.OperationalError as error:
             raise StoreUnable(
                 "record.unwritable", f"The views cannot be written ({error}); the log is whole."

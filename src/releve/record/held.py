@@ -15,8 +15,8 @@ _COLUMNS = (
     "key, type, id, patient, at, code, status, version, heard_at, source, pos, first_pos, first_index, "
     "last_at, last_hlc, last_origin, last_index, json, below, state"
 )
-SQL_HELD = f"SELECT {_COLUMNS} FROM resource WHERE id = ? AND type = ?"  # noqa: S608 - a constant
-SQL_HELD_BY_IDS = f"SELECT {_COLUMNS} FROM resource WHERE id IN"  # noqa: S608 - a constant
+SQL_HELD = f"SELECT {_COLUMNS} FROM resource WHERE key = (SELECT key FROM name WHERE id = ? AND type = ?)"  # noqa: S608 - a constant
+SQL_HELD_BY_IDS = f"SELECT {_COLUMNS} FROM resource WHERE key IN (SELECT key FROM name WHERE id IN"  # noqa: S608 - a constant
 SQL_INSERT = f"INSERT INTO resource ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
 SQL_UPDATE = (
     "UPDATE resource SET patient=?, at=?, code=?, status=?, version=?, heard_at=?, source=?, pos=?, first_pos=?, "

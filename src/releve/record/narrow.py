@@ -20,13 +20,13 @@ from releve.wire.fhir.query import Moment, Target, Token
 #: Keys that one search may hold in memory; beyond it no index has narrowed anything.
 KEYS_MAX = 200_000
 
-SQL_BY_ID = "SELECT key FROM resource WHERE id = ? AND type = ?"
+SQL_BY_ID = "SELECT key FROM name WHERE id = ? AND type = ?"
 SQL_BY_WORD = "SELECT key FROM token WHERE param = ? AND value >= ? AND value < ? LIMIT ?"
 SQL_BY_PATIENT = "SELECT key FROM resource WHERE patient = ? AND type = ? LIMIT ?"
 SQL_PERSON = "SELECT key FROM person WHERE id = ?"
 SQL_RECORDS = "SELECT q.key, q.id FROM person p JOIN person q ON q.root = p.root WHERE p.id = ?"
 SQL_RECORDS_OF_KEY = "SELECT q.key, q.id FROM person p JOIN person q ON q.root = p.root WHERE p.key = ?"
-SQL_PATIENT_OF = "SELECT patient FROM resource WHERE id = ? AND type = ?"
+SQL_PATIENT_OF = "SELECT patient FROM resource WHERE key = (SELECT key FROM name WHERE id = ? AND type = ?)"
 
 #: What must be given so that an index can narrow a search, by type; said in the refusal.
 _ADD = {

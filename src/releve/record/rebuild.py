@@ -29,6 +29,7 @@ _TABLES = {
     "source": "key",
     "person": "key",
     "resource": "key",
+    "name": "id, type",
     "version": "key, n",
     "statement": "key, pos, place",
     "token": "param, value, key",

@@ -44,8 +44,13 @@ _HELD_MAX = 8_000
 _LOOK_AHEAD = 1000
 #: Patient ids whose key is kept in memory: about 200 bytes each.
 _PERSON_KEYS_MAX = 200_000
+#: New names before they are sorted in: their index has some five hundred pages, which a busy batch touches anyway.
+NAMES_NEW_MAX = 65_536
 SORTED = orjson.OPT_SORT_KEYS
 
+SQL_NAME = "INSERT INTO name_new (id, type, key) VALUES (?, ?, ?)"
+SQL_NAMES_SORTED = "INSERT INTO name_old SELECT id, type, key FROM name_new ORDER BY id, type"
+SQL_NAMES_TAKEN = "DELETE FROM name_new"
 SQL_PERSON_KEY = "SELECT key FROM person WHERE id = ?"
 SQL_PERSON_INSERT = "INSERT INTO person (key, id, root) VALUES (?, ?, ?)"
 SQL_PERSON_IDENTITY = (
@@ -90,6 +95,7 @@ class Shelf:
         self._absent: dict[tuple[int, str], bytes | str] = {}  # → the id as it lies in the tables
         self._laid: dict[tuple[int, str], tuple[object, ...]] = {}
         self._person_keys: dict[str, int] = {}
+        self._names_new: int = self.db.execute("SELECT count(*) FROM name_new").fetchone()[0]
         self.unsure: set[int] = set()
         self._empty()
 
@@ -118,6 +124,8 @@ class Shelf:
         self._laid.clear()
         changed = [(*held.changing(), held.key) for held in self._dirty if not held.is_new]
         db.executemany(SQL_INSERT, new)
+        db.executemany(SQL_NAME, [(row[2], row[1], row[0]) for row in new])
+        self._names_new += len(new)
         db.executemany(SQL_UPDATE, changed)
         for held in self._dirty:
             held.is_new = held.is_dirty = False
@@ -149,10 +157,18 @@ class Shelf:
         for start in range(0, len(ids), _LOOK_AHEAD):
             some = ids[start : start + _LOOK_AHEAD]
             marks = ",".join("?" * len(some))
-            for row in self.db.execute(f"{SQL_HELD_BY_IDS} ({marks})", some):
+            for row in self.db.execute(f"{SQL_HELD_BY_IDS} ({marks}))", some):
                 found = held_from(row)
                 self._hold(found.type, decode_id(found.id), found)
         self._absent = {name: stored for stored, name in asked.items() if name not in held}
+
+    def sort_names(self) -> None:
+        """Sort the new names in among the old ones when there are enough of them; a transaction of its own."""
+        if self._names_new < NAMES_NEW_MAX:
+            return
+        for statement in ("BEGIN IMMEDIATE", SQL_NAMES_SORTED, SQL_NAMES_TAKEN, "COMMIT"):
+            self.db.execute(statement)
+        self._names_new = 0
 
     def trim(self) -> None:
         """Keep patients and stays, which are spoken of again soon; forget results, which are not."""

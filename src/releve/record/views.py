@@ -103,17 +103,17 @@ SQL_KEPT_COUNTS = "SELECT type, reason, count FROM kept_count ORDER BY count DES
 SQL_TYPE_COUNTS = "SELECT type, sum(count) FROM feed GROUP BY type ORDER BY type"
 SQL_RESOURCE = (
     "SELECT type, id, version, heard_at, source.origin, json FROM resource JOIN source ON source.key = resource.source "
-    "WHERE id = ? AND type = ? AND version > 0"
+    "WHERE resource.key = (SELECT key FROM name WHERE id = ? AND type = ?) AND version > 0"
 )
 SQL_VERSION = (
     "SELECT type, id, n, version.heard_at, source.origin, version.json FROM resource "
     "JOIN version ON version.key = resource.key JOIN source ON source.key = version.source "
-    "WHERE id = ? AND type = ? AND n = ?"
+    "WHERE resource.key = (SELECT key FROM name WHERE id = ? AND type = ?) AND n = ?"
 )
 SQL_HISTORY = (
     "SELECT type, id, n, version.heard_at, source.origin, version.json FROM resource "
     "JOIN version ON version.key = resource.key JOIN source ON source.key = version.source "
-    "WHERE id = ? AND type = ? ORDER BY n DESC LIMIT ?"
+    "WHERE resource.key = (SELECT key FROM name WHERE id = ? AND type = ?) ORDER BY n DESC LIMIT ?"
 )
 SQL_MERGES = (
     "SELECT loser.id, winner.id, is_merge, at, origin, pos, is_in_force FROM link "
