@@ -105,7 +105,7 @@ def test_a_disk_that_takes_no_arrival_is_said_to_the_sender_and_nothing_is_read(
     desk = Desk(tmp_path)
     broken = StoreUnable("arrivals.unwritable", "The disk of this node refused a message.")
 
-    def keep() -> int:
+    def keep(arrivals: object) -> tuple[int, int]:
         raise broken
 
     monkeypatch.setattr(desk.arrivals, "keep", keep)
@@ -160,6 +160,24 @@ def test_senders_that_never_pause_do_not_fill_the_arrivals(tmp_path: Path) -> No
         if number % 7 == 0:
             desk.commit()
     desk.turn()
+    desk.commit()
+    assert desk.kept == raws
+
+
+def test_more_than_one_record_holds_is_written_as_several_and_settled_in_its_order(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raws = [raw + b"NTE|1||" + b"x" * 60_000 + b"\r" for raw in _messages(20)]
+    answers = [desk.send(raw) for raw in raws]
+    desk.turn()
+    assert answers == [[KEPT]] * 20
+    assert [one.raw for one in read_arrivals(tmp_path)] == raws
+    desk.turn()
+    first, *rest = desk.drafts
+    desk.drafts = [first]
+    desk.commit()
+    desk.reception.finish()
+    assert [one.raw for one in read_arrivals(tmp_path)] == raws  # nothing of it is lost while the log lacks the rest
+    desk.drafts = rest
     desk.commit()
     assert desk.kept == raws
 

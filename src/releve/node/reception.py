@@ -87,7 +87,6 @@ class Reception:
             self._intake.receive(message, peer, done)
             return
         arrival = Arrival(self._now(), peer, message.raw, self._charset, list(message.remarks))
-        self._arrivals.add(arrival)
         self._arrived.append((message, arrival, done))
         if len(self._arrived) == 1:
             self._soon(self._keep)
@@ -105,29 +104,32 @@ class Reception:
 
     def finish(self) -> None:
         """Hand everything that was accepted to the log; for a door that takes nothing more."""
-        if self._arrived:
-            self._keep()
+        self._keep()
         self._read_all()
 
     def _keep(self) -> None:
         """Write what came together, and answer."""
-        arrived, self._arrived = self._arrived, []
-        if not arrived:
-            return  # finish was quicker
-        try:
-            serial = self._arrivals.keep()
-        except StoreUnable as error:
-            for _, _, done in arrived:
-                done(error)
-            return
-        for _, _, done in arrived:
-            done(KEPT)
+        while self._arrived:
+            arrived, self._arrived = self._arrived, []
+            try:
+                count, serial = self._arrivals.keep([arrival for _, arrival, _ in arrived])
+            except StoreUnable as error:
+                for _, _, done in arrived:
+                    done(error)
+                return
+            self._arrived = arrived[count:]
+            for _, _, done in arrived[:count]:
+                done(KEPT)
+            self._accept(arrived[:count], serial)
+
+    def _accept(self, arrived: list[tuple[Message, Arrival, Done]], serial: int) -> None:
+        """Have what was answered read, once the answers are on their way."""
         facts = [_Accepted(message, arrival, serial) for message, arrival, _ in arrived if not is_question(message.raw)]
         if not (facts or self._owed or self._unread or self._failed):
             self._arrivals.settle(serial)
             return
         self._unread += facts  # questions among them or between are settled with the next message
-        self._soon(self._read_all)  # by then the answers are on their way
+        self._soon(self._read_all)
 
     def _read_all(self) -> None:
         unread, self._unread = self._unread, []
