@@ -96,7 +96,7 @@ class Arrivals:
     def keep(self, arrivals: Sequence[Arrival]) -> tuple[int, int]:
         """Write arrivals, as many of them as one record holds; returns how many, and the serial of their record.
 
-        They are on the disk when this returns. A write that the kernel carries out while we go on (io_submit) was tried:
+        They are on the disk when this returns. A write that the kernel carries out meanwhile (io_submit) was tried:
         its end waits for a processor that the node keeps busy, and everybody is a third slower.
 
         raises  StoreUnable  the disk refused, or too much is kept here that is no event yet; none of them is kept
