@@ -328,7 +328,7 @@ class Log:
         return receipt
 
     def _insert(self, rows: list[_Row]) -> None:
-        """Insert this node's own rows, the last of each channel signed; in the transaction at hand, or in one of theirs."""
+        """Insert this node's own rows, the last of each channel signed, in the transaction at hand or one of theirs."""
         if not rows:
             return
         last = {row[3]: index for index, row in enumerate(rows)}
