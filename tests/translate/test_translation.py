@@ -17,7 +17,6 @@ from releve.translate.reading import REMARKS_MAX
 from releve.wire.hl7v2 import Message, parse
 from releve.wire.hl7v2.batch import split_batch
 from translate.scene import (
-    PARIS,
     RECEIVED_AT,
     SHARED,
     adt,
