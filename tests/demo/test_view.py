@@ -14,7 +14,7 @@ def _picture(count: int, lang: Lang, width: int) -> str:
     view.phase("cut")
     view.rows["H01"].node = "killed"
     view.on_read("H01", 12.0, False)
-    view.tell("cut", n=14)
+    view.tell("cut", n=14, clean=6)
     console.print(view._draw())
     return console.export_text()
 

@@ -13,6 +13,7 @@ from releve.clock import wall_us
 from releve.errors import PeerError, StoreUnable
 from releve.log import GROUP, Event, Receipt
 from releve.log.event import encode_event
+from releve.log.writer import GROUP_EVENTS_MAX
 from releve.replica.alerts import Alerts
 from releve.replica.depot import Resync
 from releve.replica.names import Channel
@@ -160,3 +161,7 @@ def test_wherever_the_answers_are_cut_the_same_events_are_applied(signed: list[b
     assert book.kept == list(range(1, max(have, last_signed) + 1))
     assert applied == max(0, last_signed - have)
     assert codes(alerts) == []
+
+
+def test_a_node_signs_as_often_as_the_others_want_a_signature() -> None:
+    assert GROUP_EVENTS_MAX <= UNSIGNED_EVENTS_MAX

@@ -25,13 +25,14 @@ from releve.log.event import FIRST_PREV_HASH, GROUP, SITE, Draft, Event, Receipt
 from releve.log.ledger import is_full
 from releve.log.schema import LOG_FILE, open_for_writing
 
-#: At most this many events in one transaction: a longer group would make its first member wait for its last.
-GROUP_EVENTS_MAX = 512
+#: At most this many events in one transaction: a longer group would make its first member wait for its last, and only the
+#: last is signed: another hospital believes no longer stretch without a signature (replica.pull).
+GROUP_EVENTS_MAX = 256
 
 #: What is patient is committed after this time, or when so much of it has gathered. A commit of one costs a sixth of a
 #: millisecond beside its sync, of fifty not twice as much; the views look for it twice as rarely.
 COMMIT_WITHIN_S = 0.05
-PATIENT_EVENTS_MAX = 512
+PATIENT_EVENTS_MAX = 256
 
 #: Rows of one statement: a lone event needs no other statement around it, and a long text costs more than it saves.
 _ROWS_AT_ONCE = 8
