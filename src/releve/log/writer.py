@@ -25,7 +25,7 @@ from releve.log.event import FIRST_PREV_HASH, GROUP, SITE, Draft, Event, Receipt
 from releve.log.ledger import is_full
 from releve.log.schema import LOG_FILE, open_for_writing
 
-#: At most this many events in one transaction: a longer group would make its first member wait for its last, and only the
+#: At most this many events in one transaction: a longer group would make its first member wait for its last. Only the
 #: last is signed: another hospital believes no longer stretch without a signature (replica.pull).
 GROUP_EVENTS_MAX = 256
 

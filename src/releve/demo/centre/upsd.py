@@ -146,7 +146,7 @@ class Upsd:
             answers = await self._talk([f"GET VAR {self.feed} ups.status"])
         except Unreachable:
             return False
-        return answers[0].startswith("VAR ")
+        return answers[0].startswith("VAR ") and "WAIT" not in answers[0]  # the server has not heard its driver yet
 
     async def _talk(self, words: list[str]) -> list[str]:
         try:
