@@ -113,3 +113,13 @@ def test_nothing_in_the_tree_names_the_machine_it_was_made_on() -> None:
         if path != Path(__file__) and _machine_paths(path.read_text("utf-8", "replace"))
     ]
     assert found == []
+
+
+def test_what_is_compiled_is_what_is_written() -> None:
+    """Machine code goes before its source: after an edit it would be the old program that is tested."""
+    stale = [
+        made.name
+        for made in SOURCE.rglob("*.so")
+        if (made.parent / f"{made.name.split('.')[0]}.py").stat().st_mtime > made.stat().st_mtime
+    ]
+    assert stale == [], "make compiled does it anew, make plain takes it away"
