@@ -64,3 +64,15 @@ def test_what_people_say_stands_under_their_names(crisis: Crisis) -> None:
 def test_it_never_says_that_there_was_no_attack(crisis: Crisis, log_ins: LogIns | None) -> None:
     said = words(of(crisis, log_ins))
     assert not re.search(r"no attack|not an attack|pas d.attaque|pas une attaque|aucune attaque|aucun acte", said, re.I)
+
+
+def test_what_lost_its_power_does_not_speak_against_the_power(crisis: Crisis) -> None:
+    crisis.see("feed-a", "down", "H01", since_min=5)
+    assert [one.sentence.en for one in of(crisis).against] == []
+
+
+def test_a_reading_of_a_battery_is_told_in_both_languages(crisis: Crisis) -> None:
+    crisis.tell("power-reading", "feed-a", 2, detail="10 s left: reported 24 s, by load 10 s, by slope unknown")
+    told = words(of(crisis))
+    assert "10 s restantes : annoncées 24 s, d’après la charge 10 s, d’après la pente inconnu" in told
+    assert "10 s left: reported 24 s" in told

@@ -117,7 +117,7 @@ def _power(estate: Estate, journal: Sequence[Happened], lost: dict[str, Happened
             Evidence(
                 line.at,
                 "power",
-                Bilingual(f"{name.fr}, relevé : {line.detail}", f"{name.en}, reading: {line.detail}"),
+                Bilingual(f"{name.fr}, relevé : {_reading_fr(line.detail)}", f"{name.en}, reading: {line.detail}"),
                 "journal",
             )
         )
@@ -134,11 +134,29 @@ def _power(estate: Estate, journal: Sequence[Happened], lost: dict[str, Happened
     return sorted(found, key=lambda one: one.at or 0)
 
 
+#: What the guard writes of a battery, see recovery.power.estimate.
+_READING = (
+    (" left: ", " restantes : "),
+    ("reported ", "annoncées "),
+    ("by load ", "d’après la charge "),
+    ("by slope ", "d’après la pente "),
+    ("unknown", "inconnu"),
+)
+
+
+def _reading_fr(detail: str) -> str:
+    """Return a reading of a battery in French; what it is not made of stays as it is."""
+    for english, french in _READING:
+        detail = detail.replace(english, french)
+    return detail
+
+
 def _order(estate: Estate, recovery: Recovery, lost: dict[str, Happened]) -> tuple[list[Evidence], list[Evidence]]:
     """Return what the order of the losses speaks for, and against."""
     gone: dict[str, Instant] = {}
     for one in recovery.measured:
-        if one.state == "down" and one.since is not None and one.service in estate.units:
+        # What lost its power is no loss beside it: it is the loss.
+        if one.state == "down" and one.since is not None and one.service in estate.units and one.service not in lost:
             gone[one.service] = min(one.since, gone.get(one.service, one.since))
     if not gone:
         return [], []
