@@ -242,3 +242,11 @@ def test_the_public_reads_no_technical_order_of_losses(moments: Moments) -> None
     assert "Storage" not in public
     assert "by the model of the hosting centre" not in public
     assert "shows or excludes a malicious act" in public
+
+
+def test_a_hospital_that_was_not_measured_while_others_were_is_told_as_such(moments: Moments) -> None:
+    report = moments["cut"]
+    there = {pair: one for pair, one in report.states.items() if pair[1] == "H01"}
+    sheet = compose(replace(report, states=there))
+    told = [one.text.en for one in sheet.evidence if one.id == "state:record:unknown"]
+    assert told == ["Patient record: no measurement by Hôpital du Sud."]

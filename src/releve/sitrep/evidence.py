@@ -70,6 +70,9 @@ class _Ledger:
             for state, places in report.by_state(unit).items():
                 found = [report.states[unit.id, one] for one in places if (unit.id, one) in report.states]
                 if not found:
+                    names = _joined(self._estate.sites[one].name for one in places)
+                    text = self._say("unmeasured", service=unit.name, hospitals=names)
+                    yield Evidence(f"state:{unit.id}:{state}", report.issued_at, text)
                     continue
                 text = self._say(
                     "state",
