@@ -154,6 +154,7 @@ def test_a_decision_that_is_not_sound_changes_nothing(
 
 def test_reports_are_listed_and_shown_in_a_box_of_their_own(house: House) -> None:
     (house.folder / "reports" / "report-0001.fr.html").write_text("<h1>Point 1</h1>")
+    (house.folder / "reports" / "report-0001.fr.pdf").write_bytes(b"%PDF-1.7")
 
     async def story(client: httpx.AsyncClient) -> None:
         assert (await client.get("/board/reports/report-0001.fr.html")).status_code == 303
@@ -162,6 +163,8 @@ def test_reports_are_listed_and_shown_in_a_box_of_their_own(house: House) -> Non
         answer = await client.get("/board/reports/report-0001.fr.html")
         assert answer.text == "<h1>Point 1</h1>"
         assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        paper = await client.get("/board/reports/report-0001.fr.pdf")
+        assert (paper.headers["content-type"], paper.headers["content-disposition"]) == ("application/pdf", "attachment")
         assert (await client.get("/board/reports/..%2Faccounts.db")).status_code == 404
 
     play(house, story)

@@ -9,7 +9,14 @@ import msgspec
 
 from releve.clock import Instant
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.(html|txt)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.(html|txt|pdf|xml)")
+#: By the end of the name; what a browser would run in its own way is handed over as a file.
+KINDS = {
+    ".html": ("text/html; charset=utf-8", "inline"),
+    ".txt": ("text/plain; charset=utf-8", "inline"),
+    ".pdf": ("application/pdf", "attachment"),
+    ".xml": ("application/xml", "attachment"),
+}
 #: A report is some pages of text; a larger file in that folder is not one.
 REPORT_BYTES_MAX = 4 * 2**20
 #: The newest; a crisis of a month with a report every two hours is 360.

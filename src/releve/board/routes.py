@@ -22,7 +22,7 @@ from releve.board.metrics import (
     unit_metrics,
 )
 from releve.board.recovery import Recovery
-from releve.board.reports import list_reports, read_report
+from releve.board.reports import KINDS, list_reports, read_report
 from releve.clock import Instant, to_iso
 from releve.errors import ReleveError, StoreUnable
 from releve.estate import SERVICE
@@ -249,11 +249,12 @@ async def report_page(board: Board, request: Request, visitor: Visitor) -> Respo
         return message(
             board.pages, request, 404, "No such report", "There is no report of this name here.", back="/board#reports"
         )
-    kind = "text/html" if name.endswith(".html") else "text/plain"
+    kind, way = KINDS[name[name.rindex(".") :]]
     return Response(
         data,
-        media_type=f"{kind}; charset=utf-8",
         headers={
+            "content-type": kind,
+            "content-disposition": way,
             "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
             "frame-ancestors 'none'",
             "x-content-type-options": "nosniff",
