@@ -164,7 +164,8 @@ def test_reports_are_listed_and_shown_in_a_box_of_their_own(house: House) -> Non
         assert answer.text == "<h1>Point 1</h1>"
         assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         paper = await client.get("/board/reports/report-0001.fr.pdf")
-        assert (paper.headers["content-type"], paper.headers["content-disposition"]) == ("application/pdf", "attachment")
+        given = paper.headers["content-type"], paper.headers["content-disposition"]
+        assert given == ("application/pdf", "attachment")
         assert (await client.get("/board/reports/..%2Faccounts.db")).status_code == 404
 
     play(house, story)
