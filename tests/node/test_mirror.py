@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from releve.board.drafting import situation_report
 from releve.board.recovery import RecoveryReader
+from releve.cli import main
 from releve.errors import StoreUnable
 from releve.log import GROUP, Body, Draft, Event, Ledger, Log, Receipt, encode_body
-from releve.node.mirror import ESTATE_FILE, RECOVERY, Mirror, exchange
+from releve.node.mirror import ESTATE_FILE, RECOVERY, Mirror, exchange, runs_elsewhere
 from releve.node.published import others_published
 from releve.recovery.folder import Decision, RecoveryFolder
 from releve.recovery.journal import Happened
@@ -111,6 +112,29 @@ def test_only_where_the_run_is_carried_out_it_is_its_own(pair: Pair) -> None:
     a.restart()
     b.restart()
     assert (a.mirror.is_own_run(), b.mirror.is_own_run()) == (True, False)
+
+
+def test_a_run_of_another_node_is_known_as_such_while_it_goes_on(pair: Pair) -> None:
+    a, b = pair
+    a.recovery.happened(line(1_000_000, "run-began"))
+    exchange_all(a, b)
+    assert (runs_elsewhere(a.recovery), runs_elsewhere(b.recovery)) == (False, True)
+    a.recovery.happened(line(2_000_000, "run-ended"))
+    exchange_all(a, b)
+    assert (runs_elsewhere(a.recovery), runs_elsewhere(b.recovery)) == (False, False)
+
+
+def test_a_run_of_another_node_is_not_begun_a_second_time(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = pair
+    a.recovery.happened(line(1_000_000, "run-began"))
+    exchange_all(a, b)
+    estate = b.folder / "estate.toml"
+    estate.write_text(ESTATE, "utf-8")
+    before = b.recovery.journal()
+    assert main(["restart", str(estate), "--folder", str(b.recovery.path), "--no-wait"]) == 2
+    assert "goes on at another node" in capsys.readouterr().err
+    assert b.recovery.journal() == before
+    assert main(["restart", str(estate), "--folder", str(b.recovery.path), "--no-wait", "--take-over"]) == 0
 
 
 def test_a_decision_taken_anywhere_reaches_the_run_and_nothing_goes_round_in_circles(pair: Pair) -> None:

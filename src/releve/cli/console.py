@@ -23,6 +23,7 @@ from releve.cli.run_screen import RunScreen
 from releve.clock import wall_us
 from releve.errors import Refused, WrongUse
 from releve.estate import Estate
+from releve.node.mirror import runs_elsewhere
 from releve.recovery.console_words import parse_decision
 from releve.recovery.folder import JOURNAL, Decision, RecoveryFolder, Verb
 from releve.recovery.journal import Happened, from_json
@@ -44,6 +45,9 @@ def console_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be executed, act on nothing")
     parser.add_argument(
         "--no-wait", action="store_true", help="end when only a person's decision could bring it further"
+    )
+    parser.add_argument(
+        "--take-over", action="store_true", help="go on here with a run of another node that is lost for good"
     )
     parser.add_argument("--by", default="", metavar="NAME", help="your name, for decisions typed here")
     parser.add_argument("--lang", choices=("fr", "en"), default="en", help="language of plan and lines")
@@ -159,7 +163,14 @@ def run_console(estate: Estate, act: str, options: argparse.Namespace) -> int:
     for unit in getattr(options, "unclean", []):
         if unit not in estate.units:
             raise WrongUse("run.unclean", f"--unclean {unit}: the estate has no such unit; nothing was started")
-    return asyncio.run(Console(estate, RecoveryFolder(options.folder), act, options).run())
+    folder = RecoveryFolder(options.folder)
+    if not options.take_over and runs_elsewhere(folder):
+        raise WrongUse(
+            "run.elsewhere",
+            f"The run in {options.folder} goes on at another node, which this folder mirrors; nothing was started. "
+            f"Decide about it with: releve decide {options.folder}. If that node is lost for good, add --take-over.",
+        )
+    return asyncio.run(Console(estate, folder, act, options).run())
 
 
 def new_decision(

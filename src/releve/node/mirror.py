@@ -295,6 +295,21 @@ class Mirror:
             return Cursor()
 
 
+def runs_elsewhere(recovery: RecoveryFolder) -> bool:
+    """Say whether what a recovery folder tells of goes on at another node: here it is only a mirror of it."""
+    try:
+        cursor = msgspec.json.decode((recovery.path.parent / CURSOR_FILE).read_bytes(), type=Cursor)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return False  # no node's folder, or nothing came from elsewhere yet
+    run, goes_on = "", False
+    for line in recovery.journal():
+        if line.kind == "run-began":
+            run, goes_on = str(line.at), True
+        elif line.kind in ("run-resumed", "run-ended"):
+            goes_on = line.kind == "run-resumed"
+    return goes_on and run in cursor.runs
+
+
 async def keep_mirrored(mirror: Mirror, ledger: Ledger, append: Append) -> None:
     """Exchange the recovery folder with the log, for as long as the courier works."""
     while True:
