@@ -273,7 +273,7 @@ def parse(raw: bytes, default_charset: str = "utf-8") -> Message:
     text, charset, remarks = decode(raw, declared, default_charset)
     lines = _lines(text[text.find("MSH") :] if start else text)
     field = lines[0][3:4]
-    if not field or field.isalnum() or field <= " ":
+    if not "!" <= field <= "~" or field.isalnum():
         raise _not_hl7(raw)
     msh = lines[0].split(field)
     message = Message(raw, text, charset, remarks, _delimiters(field, msh[1]))
