@@ -178,6 +178,11 @@ def _make(path: Path, size_bytes: int) -> None:
             file.write(head + bytes(size_bytes - BLOCK_BYTES))
         os.fsync(descriptor)
         whole.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)  # or a power cut might leave the bytes without the name that leads to them
+        finally:
+            os.close(folder)
     except OSError:
         whole.unlink(missing_ok=True)
         raise
