@@ -99,6 +99,19 @@ def test_what_was_answered_and_not_yet_in_the_log_is_taken_in_at_the_next_start(
     assert body.source["peer"] == "10.0.0.7"
 
 
+def test_a_log_that_does_not_take_what_was_left_is_known_before_the_doors_open(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.send(_messages(1)[0])
+    desk.turn()
+    again = Desk(tmp_path)
+    again.refusal = StoreUnable("log.disk-full", "The disk of this node is full.")
+    again.reception.take_left()
+    assert again.reception.refusal() is None
+    again.commit()
+    assert again.reception.refusal() == again.refusal
+    assert len(read_arrivals(tmp_path)) == 1
+
+
 def test_a_disk_that_takes_no_arrival_is_said_to_the_sender_and_nothing_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

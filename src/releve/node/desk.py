@@ -108,6 +108,9 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
     log.hand_over(lambda now: _commit_soon(loop, log, now=now))
     reception.take_left()
     _commit_all(log)
+    refusal = reception.refusal()
+    if refusal is not None:
+        raise refusal  # what was accepted must be in the log before its place is written over
     await inner.open()
     await mllp.serve(doors.mllp, server_tls(config.mllp.tls, "mllp"))
     ready()

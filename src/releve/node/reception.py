@@ -102,6 +102,10 @@ class Reception:
             self._read(_Accepted(message, arrival, 0))
         return len(left)
 
+    def refusal(self) -> ReleveError | None:
+        """Return why the log does not take what was accepted; None while it does."""
+        return self._refusal
+
     def finish(self) -> None:
         """Hand everything that was accepted to the log; for a door that takes nothing more."""
         self._keep()
