@@ -250,3 +250,9 @@ def test_a_hospital_that_was_not_measured_while_others_were_is_told_as_such(mome
     sheet = compose(replace(report, states=there))
     told = [one.text.en for one in sheet.evidence if one.id == "state:record:unknown"]
     assert told == ["Patient record: no measurement by Hôpital du Sud."]
+
+
+def test_the_journal_is_named_in_the_words_of_the_reader(moments: Moments) -> None:
+    told = [one.text for id_, one in evidence(moments["restart"]).items() if id_.startswith("journal:")]
+    assert any("(en service)" in one.fr and "(up)" in one.en for one in told)
+    assert all("(start-began)" not in one.fr for one in told)

@@ -15,6 +15,7 @@ import msgspec
 
 from releve.clock import Instant, to_iso
 from releve.estate import Bilingual
+from releve.recovery.console_words import KINDS
 from releve.sitrep.report import Measured, SituationReport
 from releve.sitrep.wording import LANGS, WORDS, clock_text, evidence_text
 
@@ -121,7 +122,9 @@ class _Ledger:
         """The lines of the restart."""
         for place, line in enumerate(self._report.journal):
             if unit := self._estate.units.get(line.unit):
-                text = self._say("journal", when=self._clock(line.at), unit=unit.name, kind=line.kind)
+                _, french, english = KINDS.get(line.kind, ("", line.kind, line.kind))
+                kind = Bilingual(french, english)
+                text = self._say("journal", when=self._clock(line.at), unit=unit.name, kind=kind)
                 yield Evidence(f"journal:{place}", line.at, text)
 
     def declared(self) -> Iterator[Evidence]:
