@@ -32,7 +32,7 @@ GROUP_EVENTS_MAX = 256
 #: What is patient is committed after this time, or when so much of it has gathered. A commit of one costs a sixth of a
 #: millisecond beside its sync, of fifty not twice as much; the views look for it twice as rarely.
 COMMIT_WITHIN_S = 0.05
-PATIENT_EVENTS_MAX = 256
+PATIENT_EVENTS_MAX = 128
 
 #: Rows of one statement: a lone event needs no other statement around it, and a long text costs more than it saves.
 _ROWS_AT_ONCE = 8

@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 ARRIVAL_BYTES_MAX = 65_536
 #: While the log takes nothing it is asked again so often.
 AGAIN_AFTER_S = 1.0
+#: So many of those that wait are tried at once: with the message that asks for it they fit one commit of the log, which
+#: takes all of them or none, so that nothing overtakes what was accepted before it.
+AGAIN_MAX = 128
 
 Done = Callable[[object], None]
 KEPT = object()
@@ -69,17 +72,17 @@ class Reception:
         self._now = now
         self._arrived: list[tuple[Message, Arrival, Done]] = []
         self._unread: list[_Accepted] = []
-        self._failed: list[_Accepted] = []
+        self._failed: list[_Accepted] = []  # accepted, and waiting until the log takes something
+        self._refused: list[_Accepted] = []  # of the try that goes on
         self._owed = 0  # read, and not yet an event of the log
         self._refusal: ReleveError | None = None  # why the log takes nothing, while it does not
 
     def receive(self, message: Message, peer: str, done: Done) -> None:
         """Keep a message; done hears that it is kept once it is on the disk, or why it was not kept."""
         if self._refusal is not None:
-            refusal = self._refusal
             self._try_again()  # before this one, as they came before it
-            if is_question(message.raw):
-                done(refusal)
+            if self._failed or is_question(message.raw):
+                done(self._refusal)
             else:
                 self._intake.receive(message, peer, done)
             return
@@ -158,17 +161,35 @@ class Reception:
             # Its sender was told that it is kept, and so it is: in the arrivals, until the log takes it.
             if self._refusal is None:
                 _log.error("log takes nothing: accepted messages wait", extra={"code": outcome.code})
-                self._refusal = outcome
-                self._later(AGAIN_AFTER_S, self._try_again)
-            self._failed.append(accepted)
-        elif not self._failed:
+                self._later(AGAIN_AFTER_S, self._look_again)
+            self._refusal = outcome
+            self._refused.append(accepted)
+        elif self._refusal is None:
             # What was accepted becomes events in its order, so every record before this one is in the log.
             self._arrivals.settle(accepted.serial if not self._owed else accepted.serial - 1)
+        if not self._owed and self._refusal is not None:
+            self._take_stock()
+
+    def _take_stock(self) -> None:
+        """After a try: what was refused goes back to its place; when nothing waits any more, all is as usual."""
+        refused, self._refused = self._refused, []
+        self._failed = refused + self._failed
+        if not self._failed:
+            self._refusal = None
+        elif not refused:
+            self._soon(self._try_again)  # the log takes again: the next of them
+
+    def _look_again(self) -> None:
+        if self._refusal is not None:
+            self._later(AGAIN_AFTER_S, self._look_again)
+            self._try_again()
 
     def _try_again(self) -> None:
-        self._refusal = None
-        failed, self._failed = self._failed, []
-        for accepted in failed:
+        """Read the first of those that wait once more; one try at a time."""
+        if self._owed:
+            return
+        again, self._failed = self._failed[:AGAIN_MAX], self._failed[AGAIN_MAX:]
+        for accepted in again:
             self._read(accepted)
 
 
