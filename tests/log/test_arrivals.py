@@ -1,5 +1,7 @@
 """What came in is on the disk before it is understood, and is found again whatever was cut off."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,22 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnable, match="cannot be used"):
         Arrivals(tmp_path / "file", size_bytes=SMALL)
+
+
+def test_a_file_system_that_does_not_take_blocks_past_its_cache_gets_them_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrivals = Arrivals(tmp_path, size_bytes=SMALL)
+    write, tries = os.pwritev, []
+
+    def once_refused(file: int, data: list[memoryview], at: int) -> int:
+        tries.append(file)
+        if len(tries) == 1:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return write(file, data, at)
+
+    monkeypatch.setattr(os, "pwritev", once_refused)
+    _keep(arrivals, _arrival(1))
+    _keep(arrivals, _arrival(2))
+    assert len(tries) == 3
+    assert read_arrivals(tmp_path) == [_arrival(1), _arrival(2)]

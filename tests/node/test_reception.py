@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +14,7 @@ from releve.log import Draft, Ledger, Log, Receipt, decode_body, read_arrivals
 from releve.node.intake import Done, Intake
 from releve.node.reception import AGAIN_AFTER_S, ARRIVAL_BYTES_MAX, KEPT, Arrivals, Reception, unfinished
 from releve.recovery.probe.mllp import question
-from releve.wire.hl7v2 import parse
+from releve.wire.hl7v2 import Message, parse
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -110,6 +111,44 @@ def test_a_log_that_does_not_take_what_was_left_is_known_before_the_doors_open(t
     again.commit()
     assert again.reception.refusal() == again.refusal
     assert len(read_arrivals(tmp_path)) == 1
+
+
+def test_a_message_that_meets_a_fault_of_ours_is_kept_as_it_came_and_the_next_ones_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    first, second, third = _messages(3)
+    receive = Intake.receive
+
+    def broken(intake: Intake, message: Message, *rest: Any, **more: Any) -> None:
+        if message.raw == second:
+            raise RuntimeError("MARTIN Marie")
+        receive(intake, message, *rest, **more)
+
+    monkeypatch.setattr(Intake, "receive", broken)
+    for raw in (first, second, third):
+        desk.send(raw)
+    desk.turn()
+    desk.turn()
+    assert [draft.kind for draft, _ in desk.drafts] == ["hl7v2", "unreadable", "hl7v2"]
+    [remark] = decode_body(desk.drafts[1][0].body).remarks
+    assert "RuntimeError" in remark
+    assert "MARTIN" not in remark
+    desk.commit()
+    again = Desk(tmp_path)
+    assert again.reception.take_left() == 3  # nor does it keep the node from starting
+    assert [draft.kind for draft, _ in again.drafts] == ["hl7v2", "unreadable", "hl7v2"]
+
+
+def test_a_remark_that_no_encoding_can_carry_takes_nobody_with_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    message = parse(_messages(1)[0])
+    message.remarks.append("hl7v2.odd: \ud800")
+    answers: list[object] = []
+    desk.reception.receive(message, "10.0.0.7", answers.append)
+    desk.turn()
+    assert answers == [KEPT]
+    assert read_arrivals(tmp_path)[0].remarks[-1] == "hl7v2.odd: ?"
 
 
 def test_a_disk_that_takes_no_arrival_is_said_to_the_sender_and_nothing_is_read(

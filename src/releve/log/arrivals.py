@@ -13,6 +13,7 @@ is taken in again at the next start; an event that is held already changes nothi
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import secrets
@@ -97,7 +98,7 @@ class Arrivals:
         """Write arrivals, as many of them as one record holds; returns how many, and the serial of their record.
 
         They are on the disk when this returns. A write that the kernel carries out meanwhile (io_submit) was tried:
-        its end waits for a processor that the node keeps busy, and everybody is a third slower.
+        its end waits for a processor that the node keeps busy, and everybody is a quarter slower.
 
         raises  StoreUnable  the disk refused, or too much is kept here that is no event yet; none of them is kept
         """
@@ -140,7 +141,7 @@ class Arrivals:
         page[_HEAD.size : _HEAD.size + len(packed)] = packed
         try:
             with memoryview(page) as view:
-                written = os.pwritev(self._file, [view[:size]], at)
+                written = self._put(view[:size], at)
         except OSError as error:
             raise StoreUnable(
                 "arrivals.unwritable", f"The disk of this node refused a message ({error.strerror}); it was not kept."
@@ -150,6 +151,17 @@ class Arrivals:
         self._serial, self._at = serial, at + size
         self._unsettled.append((serial, skipped + size))
         self._unsettled_bytes += skipped + size
+
+    def _put(self, data: memoryview, at: int) -> int:
+        try:
+            return os.pwritev(self._file, [data], at)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # A file system that opens a way past its cache and then does not take our blocks on it.
+            os.close(self._file)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_DSYNC)
+            return os.pwritev(self._file, [data], at)
 
 
 def read_arrivals(folder: Path) -> list[Arrival]:

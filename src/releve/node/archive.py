@@ -37,16 +37,13 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
     ready()
     # A fold makes no cycles, and walking what it holds in memory to find none costs 7 % of its time.
     gc.disable()
-    seen, folded = -1, 0
+    seen = -1
     while not stopping.is_set():
         version = ledger.data_version()
         if version != seen:
             seen = version
-            folded = archive.fold_new(_EVENTS_MAX)
-            while folded == _EVENTS_MAX and not stopping.is_set():
-                folded = archive.fold_new(_EVENTS_MAX)
-        if folded < _MANY_EVENTS:
-            stopping.wait(_LOOK_EVERY_S)
-        folded = 0
+            while archive.fold_new(_EVENTS_MAX) >= _MANY_EVENTS and not stopping.is_set():
+                pass
+        stopping.wait(_LOOK_EVERY_S)
     archive.close()
     ledger.close()

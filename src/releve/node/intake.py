@@ -93,7 +93,7 @@ class Intake:
     def unreadable(self, raw: bytes, peer: str, why: str, done: Done) -> None:
         """Keep bytes that are no HL7 v2 at all; a person will want to see them."""
         body = Body({"door": "mllp", "peer": peer, "type": "unreadable"}, raw, b"", [], [why], False)
-        self._keep_large(body, SITE, content_id(peer.encode(), raw), done, kind="unreadable")
+        self._keep_large(body, SITE, name_unreadable(peer, raw), done, kind="unreadable")
 
     def _keep_large(
         self,
@@ -138,6 +138,11 @@ def name_event(message: Message) -> bytes:
     """Return the id of the event of a message: the same message from anywhere, at any time, is the same fact."""
     sender, control_id = message.sender, message.control_id
     return content_id(sender.encode("utf-8", "surrogatepass"), control_id.encode("utf-8", "surrogatepass"), message.raw)
+
+
+def name_unreadable(peer: str, raw: bytes) -> bytes:
+    """Return the id of the event of bytes that are kept without being read."""
+    return content_id(peer.encode(), raw)
 
 
 class _AfterAll:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from releve.clock import Instant, wall_us
 from releve.errors import ReleveError, StoreUnable
 from releve.log import Arrival, Arrivals, Ledger, Receipt, read_arrivals
-from releve.node.intake import Intake, name_event
+from releve.node.intake import Intake, name_event, name_unreadable
 from releve.recovery.probe.mllp import is_question
 from releve.wire.hl7v2 import Message, parse
 
@@ -81,7 +81,7 @@ class Reception:
         """Keep a message; done hears that it is kept once it is on the disk, or why it was not kept."""
         if self._refusal is not None:
             self._try_again()  # before this one, as they came before it
-            if self._failed or is_question(message.raw):
+            if self._failed or self._unread or self._arrived or is_question(message.raw):
                 done(self._refusal)
             else:
                 self._intake.receive(message, peer, done)
@@ -89,7 +89,8 @@ class Reception:
         if len(message.raw) > ARRIVAL_BYTES_MAX:
             self._intake.receive(message, peer, done)
             return
-        arrival = Arrival(self._now(), peer, message.raw, self._charset, list(message.remarks))
+        remarks = [remark.encode("utf-8", "replace").decode("utf-8") for remark in message.remarks]
+        arrival = Arrival(self._now(), peer, message.raw, self._charset, remarks)
         self._arrived.append((message, arrival, done))
         if len(self._arrived) == 1:
             self._soon(self._keep)
@@ -153,7 +154,14 @@ class Reception:
         def done(outcome: Receipt | ReleveError) -> None:
             self._settle(accepted, outcome)
 
-        self._intake.receive(accepted.message, arrival.peer, done, received_at=arrival.received_at, patient=True)
+        try:
+            self._intake.receive(accepted.message, arrival.peer, done, received_at=arrival.received_at, patient=True)
+        except Exception as error:  # noqa: BLE001 - its sender was answered: one message must not take the others with it
+            _log.error(
+                "message not understood: our fault", extra={"code": "node.internal", "error": type(error).__name__}
+            )
+            why = f"node.internal: reading this message failed inside ({type(error).__name__}); it is kept as it came."
+            self._intake.unreadable(arrival.raw, arrival.peer, why, done)
 
     def _settle(self, accepted: _Accepted, outcome: Receipt | ReleveError) -> None:
         self._owed -= 1
@@ -198,6 +206,10 @@ def unfinished(folder: Path) -> int:
     left = [one for one in read_arrivals(folder) if not is_question(one.raw)]
     ledger = Ledger(folder)
     try:
-        return sum(not ledger.holds(name_event(parse(one.raw, one.charset))) for one in left)
+        return sum(
+            not ledger.holds(name_event(parse(one.raw, one.charset)))
+            and not ledger.holds(name_unreadable(one.peer, one.raw))
+            for one in left
+        )
     finally:
         ledger.close()
