@@ -38,8 +38,8 @@ bench: setup-dev compiled
 torture: setup-dev peers
 	RELEVE_TORTURE=1 $(BIN)/pytest -n auto tests
 
-# The way of a message as machine code, from the same source (mypyc), where there is a C compiler: a fifth less of the
-# desk's time. Remove it before editing what is compiled: what is compiled goes before what is written.
+# The way of a message as machine code, from the same source (mypyc), where there is a C compiler: a third less of
+# its time. Remove it before editing what is compiled: what is compiled goes before what is written.
 COMPILED := $(filter-out %/__init__.py,$(wildcard src/releve/translate/*.py)) src/releve/ids.py \
   $(addprefix src/releve/wire/hl7v2/,message.py escape.py charset.py) src/releve/node/intake.py
 CC_THERE := $(BIN)/python -c 'import os, shutil, sysconfig as s; \

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -164,8 +165,8 @@ async def decisions_page(board: CrisisBoard, request: Request, visitor: Visitor)
     )
 
 
-async def decision_form(board: CrisisBoard, request: Request, visitor: Visitor) -> Response:
-    """Take a decision; the second of two people on the same question is told who was first."""
+async def _form_of_a_decider(board: CrisisBoard, request: Request, visitor: Visitor) -> FormData | Response:
+    """Return what was filled in, or the answer to whoever may not decide or did not send a form of ours."""
     form = await read_form(request)
     if form is None:
         return no_form(board.pages, request)
@@ -174,6 +175,14 @@ async def decision_form(board: CrisisBoard, request: Request, visitor: Visitor) 
     if visitor.role not in DECIDING_ROLES:
         sentence = "Deciding about the restart is for doctors, IT and the crisis cell."
         return _not_done(board, request, 403, sentence, "role.not-deciding")
+    return form
+
+
+async def decision_form(board: CrisisBoard, request: Request, visitor: Visitor) -> Response:
+    """Take a decision; the second of two people on the same question is told who was first."""
+    form = await _form_of_a_decider(board, request, visitor)
+    if isinstance(form, Response):
+        return form
     verb, unit, hospital = form_field(form, "verb"), form_field(form, "unit"), form_field(form, "hospital")
     act, reason = form_field(form, "act"), form_field(form, "reason", REASON_CHARS_MAX)
     if verb in RUN_VERBS and not unit:
@@ -220,14 +229,9 @@ async def _decide(
 
 async def declaration_form(board: CrisisBoard, request: Request, visitor: Visitor) -> Response:
     """Take the words of a person for the cause file; they stay under that person's name."""
-    form = await read_form(request)
-    if form is None:
-        return no_form(board.pages, request)
-    if not is_own_form(request, visitor, form_field(form, "csrf")):
-        return not_own(board.pages, request)
-    if visitor.role not in DECIDING_ROLES:
-        sentence = "Deciding about the restart is for doctors, IT and the crisis cell."
-        return _not_done(board, request, 403, sentence, "role.not-deciding")
+    form = await _form_of_a_decider(board, request, visitor)
+    if isinstance(form, Response):
+        return form
     words = form_field(form, "words", REASON_CHARS_MAX)
     if not words:
         sentence = "Write what you know and how you know it. Nothing was changed."

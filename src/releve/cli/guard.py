@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
-import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +16,7 @@ from releve.errors import WrongUse
 from releve.estate import Estate, load
 from releve.recovery.folder import RecoveryFolder
 from releve.recovery.journal import Happened
+from releve.recovery.lock import hold
 from releve.recovery.power.ask import ask_ups
 from releve.recovery.power.budget import StopBudget, sources
 from releve.recovery.power.guard import PAUSE_S_LINE, Guard, foresee
@@ -128,19 +127,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
     raises  WrongUse  another one is, or the folder cannot be used
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise WrongUse("guard.folder", f"{folder} cannot be used: {error.strerror}. Nothing is watched.") from error
-    try:
+    with ExitStack() as lock:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WrongUse(
-                "guard.twice", f"another guard watches with {folder}; it goes on, this one was not started."
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
-        sys.stdout.flush()
+            is_alone = lock.enter_context(hold(folder / _LOCK))
+        except OSError as error:
+            raise WrongUse("guard.folder", f"{folder} cannot be used: {error.strerror}. Nothing is watched.") from error
+        if not is_alone:
+            raise WrongUse("guard.twice", f"another guard watches with {folder}; it goes on, this one was not started.")
+        try:
+            yield
+        finally:
+            sys.stdout.flush()

@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 from releve.clock import Instant, to_instant
 from releve.errors import WrongUse
 from releve.estate import KINDS, Bilingual, Estate
+from releve.estate.command import parse_name
 from releve.estate.outage import OutageCase
 from releve.recovery.folder import Verb
 from releve.wire.toml import Table, read_toml
@@ -389,14 +390,7 @@ def _begins(head: Table, estate: Estate) -> Instant | None:
 
 
 def _words(table: Table, key: str) -> Bilingual | None:
-    if key not in table:
-        return None
-    if not table.holds_table(key):
-        text = table.text(key)
-        return Bilingual(text, text)
-    both = table.table(key)
-    both.only("fr", "en")
-    return Bilingual(both.text("fr"), both.text("en"))
+    return parse_name(table, key) if key in table else None
 
 
 def _minutes(table: Table, key: str, default: float | None = None, *, least: float = 0.0) -> float:

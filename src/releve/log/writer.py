@@ -29,8 +29,8 @@ from releve.log.schema import LOG_FILE, open_for_writing
 #: last is signed: another hospital believes no longer stretch without a signature (replica.pull).
 GROUP_EVENTS_MAX = 256
 
-#: What is patient is committed after this time, or when so much of it has gathered. A commit of one costs a sixth of a
-#: millisecond beside its sync, of fifty not twice as much; the views look for it twice as rarely.
+#: What is patient is committed after this time, or when so much of it has gathered: each commit has a sync and a
+#: signature of its own, whatever its size. The views look for what is new twice as rarely.
 COMMIT_WITHIN_S = 0.05
 PATIENT_EVENTS_MAX = 128
 

@@ -124,7 +124,7 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
 
 
 def _rarely_look_for_cycles() -> None:
-    """Look for cycles of garbage a hundred times less often: messages make none, and looking costs a twelfth."""
+    """Look for cycles of garbage a hundred times less often: messages make none, and looking walks all we know."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)

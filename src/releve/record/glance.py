@@ -1,8 +1,8 @@
 """A glance: what is looked for in a result, read without reading the rest of it.
 
 Nearly everything that comes is a result or a report that nobody spoke of before. Of such a one the tables need six
-elements; to make a dictionary of all of it costs five times as much. Whatever is not written as results are is left to
-the way that reads everything.
+elements, and no dictionary of all of it. Whatever is not written as results are is left to the way that reads
+everything.
 """
 
 from __future__ import annotations

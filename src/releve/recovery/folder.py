@@ -13,11 +13,9 @@ written is not counted and is cut off by the next writer.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +28,8 @@ from releve.errors import Refused, StoreUnable
 from releve.recovery.alert import Alert, from_line, to_line
 from releve.recovery.forecast import Forecast
 from releve.recovery.journal import Happened, from_json, to_json
+from releve.recovery.lines import add_lines
+from releve.recovery.lock import hold
 from releve.recovery.tail import Tail
 
 _LOG = logging.getLogger(__name__)
@@ -169,22 +169,14 @@ class RecoveryFolder:
     @contextmanager
     def held(self) -> Iterator[bool]:
         """Hold the run while the block lasts; yields False when another process holds it, which then goes on."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StoreUnable(
-                "recovery.folder", f"{self.path} cannot be used: {error.strerror}. Nothing was started."
-            ) from error
-        try:
+        with ExitStack() as lock:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(descriptor)
+                is_ours = lock.enter_context(hold(self.path / LOCK))
+            except OSError as error:
+                raise StoreUnable(
+                    "recovery.folder", f"{self.path} cannot be used: {error.strerror}. Nothing was started."
+                ) from error
+            yield is_ours
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -212,31 +204,8 @@ def _add(path: Path, value: object) -> None:
     _add_data(path, orjson.dumps(value) + b"\n")
 
 
-def _add_data(path: Path, line: bytes) -> None:
-    """Add lines, whole: one write under a lock, synced; a half line left by a cut is taken away first."""
+def _add_data(path: Path, lines: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            _cut_half_line(descriptor)
-            end = os.lseek(descriptor, 0, os.SEEK_END)
-            try:
-                if os.write(descriptor, line) != len(line):
-                    raise OSError(28, "No space left on device")
-                os.fdatasync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, end)
-                raise
-        finally:
-            os.close(descriptor)
+        add_lines(path, lines)
     except OSError as error:
         raise StoreUnable("recovery.unwritten", f"{path} could not take a line: {error.strerror}.") from error
-
-
-def _cut_half_line(descriptor: int) -> None:
-    end = os.lseek(descriptor, 0, os.SEEK_END)
-    if end == 0 or os.pread(descriptor, 1, end - 1) == b"\n":
-        return
-    data = os.pread(descriptor, end, 0)
-    os.ftruncate(descriptor, data.rfind(b"\n") + 1)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import aiosmtplib
@@ -13,6 +9,7 @@ import msgspec
 
 from releve.clock import Instant
 from releve.errors import WrongUse
+from releve.recovery.lock import hold
 from releve.sitrep.folder import put
 from releve.sitrep.outbox import (
     OUTBOX,
@@ -50,7 +47,7 @@ async def deliver(folder: Path, rules: MailRules, at: Instant) -> list[Delivered
     raises  WrongUse  the file with the relay's password is missing, open to others, or not "user:password"
     """
     login = _login(rules.secret)
-    with _alone(folder) as is_alone:
+    with hold(folder / OUTBOX / "lock") as is_alone:
         # Somebody else (a node, a terminal) is sending just now: what it leaves waits for the next time.
         due = [one for one in waiting(folder) if not one.refused and one.next_at <= at] if is_alone else []
         return await _deliver(folder, rules, login, due, at) if due else []
@@ -118,23 +115,6 @@ def _again(folder: Path, one: Queued, said: str, at: Instant, *, refused: bool =
     )
     put(folder / OUTBOX / f"{one.name}.json", msgspec.json.encode(later))
     return Delivered(one.name, False, said)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the outbox, so that no message is sent twice; yields False while another process holds it."""
-    outbox = folder / OUTBOX
-    outbox.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(outbox / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
 
 
 def _said(error: Exception) -> str:

@@ -10,10 +10,8 @@ every change voids an approval, because somebody approved other words.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 from unicodedata import category
@@ -22,6 +20,8 @@ import msgspec
 
 from releve.clock import Instant
 from releve.errors import Refused, StoreUnable, WrongUse
+from releve.recovery.lines import add_lines
+from releve.recovery.lock import hold
 from releve.sitrep.edition import (
     WORDS_CHARS_MAX,
     Edit,
@@ -271,31 +271,20 @@ class Register:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the folder while an action is weighed and written."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StoreUnable(
-                "sitrep.unwritten", f"{self.folder} cannot be used: {error.strerror}. Nothing was changed."
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with ExitStack() as lock:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)  # a web server may be let read here, so not 0700
+                lock.enter_context(hold(self.folder / LOCK, waits=True))
+            except OSError as error:
+                raise StoreUnable(
+                    "sitrep.unwritten", f"{self.folder} cannot be used: {error.strerror}. Nothing was changed."
+                ) from error
             yield
-        finally:
-            os.close(descriptor)
 
     def _add(self, action: Action) -> None:
         path = self.folder / REGISTER
-        line = msgspec.json.encode(action) + b"\n"
         try:
-            with path.open("a+b") as file:
-                file.seek(0)
-                data = file.read()
-                if data and not data.endswith(b"\n"):  # a power cut left half a line: it never counted
-                    file.truncate(data.rfind(b"\n") + 1)
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+            add_lines(path, msgspec.json.encode(action) + b"\n")
         except OSError as error:
             raise StoreUnable(
                 "sitrep.unwritten", f"{path} could not take a line: {error.strerror}. Nothing was changed."

@@ -5,14 +5,13 @@ what the other side does: what cannot be read is lost data, and the rule knows w
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 
-from releve.errors import WrongUse
 from releve.estate import Unit
 from releve.recovery.power.reading import UpsReading, from_mib, from_nut_lines, lost
 from releve.recovery.probe import datagram, snmp
 from releve.recovery.probe.address import Address, parse_address
+from releve.recovery.probe.ask import snmp_question
 from releve.recovery.probe.reading import Verdict
 
 #: More than any upsd says of one UPS (a hundred variables).
@@ -62,12 +61,7 @@ async def _ask_nut(address: Address) -> UpsReading:
 
 
 async def _ask_snmp(address: Address, timeout_s: float) -> UpsReading:
-    version = address.query.get("version", "2c")
-    if version not in snmp.VERSIONS:
-        known = " and ".join(snmp.VERSIONS)
-        raise WrongUse("probe.snmp-version", f"{address.shown()}: version {version!r} is not spoken; {known} are.")
-    request_id = secrets.randbelow(2**31)
-    words = snmp.question(request_id, address.password or address.query.get("community", "public"), version)
+    request_id, words = snmp_question(address)
     found: list[snmp.Values] = []
 
     def judge(data: bytes) -> Verdict | None:

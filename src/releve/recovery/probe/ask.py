@@ -151,13 +151,21 @@ async def _ask_dns(address: Address, timeout_s: float) -> Verdict:
     return await _ask_datagram(address, words, lambda data: name_service.judge(data, name, query_id), timeout_s)
 
 
-async def _ask_snmp(address: Address, timeout_s: float) -> Verdict:
+def snmp_question(address: Address) -> tuple[int, bytes]:
+    """Return the number and the bytes of a question for what a UPS says of itself by SNMP.
+
+    raises  WrongUse  a version that is not spoken here
+    """
     version = address.query.get("version", "2c")
     if version not in snmp.VERSIONS:
         known = " and ".join(snmp.VERSIONS)
         raise WrongUse("probe.snmp-version", f"{address.shown()}: version {version!r} is not spoken; {known} are.")
     request_id = secrets.randbelow(2**31)
-    words = snmp.question(request_id, address.password or address.query.get("community", "public"), version)
+    return request_id, snmp.question(request_id, address.password or address.query.get("community", "public"), version)
+
+
+async def _ask_snmp(address: Address, timeout_s: float) -> Verdict:
+    request_id, words = snmp_question(address)
     return await _ask_datagram(address, words, lambda data: snmp.judge(data, request_id), timeout_s)
 
 
