@@ -103,11 +103,13 @@ class EstateRule:
     file      an estate file; absent is no fault, then only the services above are watched
     every_s   how often each unit is asked
     commands  its command: probes are run here too; an estate that came from elsewhere must not run programs by itself
+    drafts    the first situation report of an outage is drafted here too; for the one node where the crisis cell sits
     """
 
     file: Path
     every_s: float
     commands: bool
+    drafts: bool
 
 
 @dataclass(frozen=True)
@@ -254,11 +256,12 @@ def _service(table: Table) -> ServiceRule:
 
 
 def _estate(table: Table, folder: Path) -> EstateRule:
-    table.only("file", "every_s", "commands")
+    table.only("file", "every_s", "commands", "drafts")
     path = folder / table.text("file", ESTATE_FILE)
     if table.text("file", ESTATE_FILE) != ESTATE_FILE and not path.exists():
         table.refuse("file", f"names {path}, which is not there")
-    return EstateRule(path, _positive(table, "every_s", 20.0), table.flag("commands", False))
+    every_s = _positive(table, "every_s", 20.0)
+    return EstateRule(path, every_s, table.flag("commands", False), table.flag("drafts", False))
 
 
 def _writeback(table: Table) -> WriteBack:
@@ -327,6 +330,7 @@ urls = [{urls}]
 # file = "recovery/estate.toml"
 # every_s = 20             # how often each unit is asked
 # commands = false         # true: run its command: probes here too; only for an estate file that you wrote yourselves
+# drafts = false           # true: at the first loss a situation report is drafted here; at one node, the crisis cell's
 
 # [[feed]]                 # a feed that is expected: late after so many seconds without a message
 # sender = "LAB|{site_id}"       # MSH-3|MSH-4 as the sender writes them

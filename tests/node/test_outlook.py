@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -11,10 +12,12 @@ from releve.board.drafting import situation_report
 from releve.board.recovery import RecoveryReader
 from releve.config import sample
 from releve.log import Log
+from releve.node.folder import SERVICES_FILE, write_state
 from releve.node.outlook import FORECAST_EVERY_S, PAGES_EVERY_S, PAGES_QUIET_S, Round, run
 from releve.record import Archive
 from releve.recovery.folder import RecoveryFolder
 from releve.recovery.journal import Happened
+from releve.screen import ServiceState
 from releve.sitrep import Person, Register
 
 NOW = 1_722_686_400_000_000
@@ -104,12 +107,27 @@ def test_the_plan_is_left_where_the_pages_read_it(node: Path) -> None:
     plan = RecoveryReader(node / "recovery").read().plan
     assert plan is not None
     assert [step.unit for step in plan.steps] == ["database", "record"]
+    for lang in ("fr", "en"):
+        assert (node / "recovery" / f"runbook.{lang}.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_the_public_page_is_written_and_nothing_is_drafted_before_a_person_asked(node: Path) -> None:
     run("pages", node, NOW)
     assert {path.name for path in (node / "public").iterdir()} >= {"index.fr.html", "index.en.html", "summary.json"}
     assert Register(node / "reports").editions() == []
+
+
+def test_where_the_crisis_cell_sits_the_first_loss_drafts_a_report_once(node: Path) -> None:
+    path = node / "node.toml"
+    path.write_text(path.read_text() + "\n[estate]\ndrafts = true\n")
+    run("pages", node, NOW)
+    assert Register(node / "reports").editions() == [], "nothing was measured yet"
+    down = ServiceState("record", "Dossier", "down", NOW, NOW, "nothing listens there", True)
+    write_state(node / SERVICES_FILE, msgspec.to_builtins([down]))
+    run("pages", node, NOW + 1)
+    run("pages", node, NOW + 2)
+    [edition] = Register(node / "reports").editions()
+    assert (edition.status, edition.sheet.number) == ("drafted", 1)
 
 
 def test_a_published_report_gets_its_files_and_stands_on_the_public_page(node: Path) -> None:

@@ -170,12 +170,15 @@ def _pages(config: Config, recovery: Recovery, at: Instant) -> None:
     finish(register)
     report = situation_report(recovery, at, own=config.site_id, every_s=config.estate.every_s)
     editions = register.editions()
-    # The first draft is asked for by a person, here or at another hospital; after that the hour and the facts ask.
-    if editions:
-        newest = editions[0]
-        if newest.status != "approved" and due(newest.sheet, report, at):  # a new draft would void the approval
-            register.draft(report)
-            editions = register.editions()
+    # The first draft is made where the crisis cell sits, or when a person asks; after that the hour and the facts ask.
+    newest = editions[0] if editions else None
+    if newest is None:
+        is_due = config.estate.drafts and bool(due(None, report, at))
+    else:
+        is_due = newest.status != "approved" and bool(due(newest.sheet, report, at))  # a new draft voids an approval
+    if is_due:
+        register.draft(report)
+        editions = register.editions()
     own = [(config.site_id, one) for one in editions if one.published is not None]
     published = by_hour([*own, *others_published(config.folder / RECOVERY_FOLDER)])
     is_out = report.phase in ("cut", "restart")
