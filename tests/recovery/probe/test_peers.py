@@ -146,6 +146,7 @@ def is_well_frozen_and_gone(url: str, server: subprocess.Popen[bytes]) -> None:
     """The three states that count, on one server; a frozen one is found within the limit."""
     becomes_up(url, server)
     os.killpg(server.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)  # a thread of it may still be answering till then
     frozen = asked(url, timeout_s=1.0)
     over_udp = url.startswith(("dns:", "sip:", "ntp:", "snmp:"))  # a datagram is not seen to be accepted
     assert (frozen.state, frozen.took_s < 2.0) == ("silent" if over_udp else "frozen", True)
