@@ -12,7 +12,7 @@ from releve.bench.messages import Traffic
 from releve.errors import ReleveError, StoreUnable
 from releve.log import Draft, Ledger, Log, Receipt, decode_body, read_arrivals
 from releve.node.intake import Done, Intake
-from releve.node.reception import AGAIN_AFTER_S, ARRIVAL_BYTES_MAX, KEPT, Arrivals, Reception, unfinished
+from releve.node.reception import AGAIN_AFTER_S, AGAIN_MAX, ARRIVAL_BYTES_MAX, KEPT, Arrivals, Reception, unfinished
 from releve.recovery.probe.mllp import question
 from releve.wire.hl7v2 import Message, parse
 
@@ -168,7 +168,9 @@ def test_a_disk_that_takes_no_arrival_is_said_to_the_sender_and_nothing_is_read(
     assert desk.drafts == []
 
 
-def test_while_the_log_takes_nothing_a_message_is_accepted_only_once_the_log_has_it(tmp_path: Path) -> None:
+def test_while_the_log_takes_nothing_a_message_is_refused_with_its_reason_and_accepted_when_it_takes_again(
+    tmp_path: Path,
+) -> None:
     desk = Desk(tmp_path)
     first, second, third = _messages(3)
     assert desk.send(first) == []
@@ -177,14 +179,38 @@ def test_while_the_log_takes_nothing_a_message_is_accepted_only_once_the_log_has
     desk.refusal = StoreUnable("log.disk-full", "The disk of this node is full.")
     desk.commit()
     refused = desk.send(second)
+    assert refused == []  # not before the log was asked once more
     desk.commit()
     assert refused == [desk.refusal]
     desk.refusal = None
     accepted = desk.send(third)
-    assert accepted == []
     desk.commit()
-    assert [type(answer) for answer in accepted] == [Receipt]
-    assert desk.kept == [first, third]  # what had been accepted before goes first
+    assert desk.kept == [first]  # what had been accepted before goes first
+    desk.turn()
+    assert accepted == [KEPT]
+    desk.turn()
+    desk.commit()
+    assert desk.kept == [first, third]
+
+
+def test_what_waits_is_tried_in_its_order_by_as_much_as_one_commit_takes(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    raws = _messages(2 * AGAIN_MAX + 10)
+    for raw in raws[:-1]:
+        desk.send(raw)
+    desk.turn()
+    desk.turn()
+    desk.refusal = StoreUnable("log.disk-full", "The disk of this node is full.")
+    desk.commit()
+    desk.refusal = None
+    last = desk.send(raws[-1])
+    for _ in range(6):
+        assert len(desk.drafts) <= AGAIN_MAX
+        desk.commit()
+        desk.turn()
+    desk.commit()
+    assert last == [KEPT]
+    assert desk.kept == raws
 
 
 def test_a_log_that_recovers_gets_what_waits_without_anybody_sending(tmp_path: Path) -> None:
@@ -350,8 +376,11 @@ def test_a_node_whose_log_takes_nothing_does_not_call_itself_well(tmp_path: Path
     desk.turn()
     desk.turn()
     desk.commit()
-    assert desk.send(_question()) == [desk.refusal]
+    said = desk.send(_question())
+    desk.commit()
+    assert said == [desk.refusal]
     desk.refusal = None
+    desk.later[0][1]()
     desk.commit()
     assert desk.kept == [raw]
     answers = desk.send(_question())

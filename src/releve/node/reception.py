@@ -4,7 +4,8 @@
 
 Bytes are kept before they are understood, so that no fault of understanding can lose them, and a sender waits for the
 disk alone. Between its answer and its event lie some milliseconds. What lay there when the power went is read again at
-the next start, before the doors open. While the log takes nothing, a message is accepted only once the log has it.
+the next start, before the doors open. While the log takes nothing, whoever sends asks it once more to take what was
+accepted before, and is accepted or refused by how that ends.
 
 What another Relève asks to see whether this node is well (NMQ^N01, recovery.probe.mllp) is no fact: it goes the way of
 a message as far as the disk, so that its answer means something, and becomes no event.
@@ -30,8 +31,8 @@ _log = logging.getLogger(__name__)
 ARRIVAL_BYTES_MAX = 65_536
 #: While the log takes nothing it is asked again so often.
 AGAIN_AFTER_S = 1.0
-#: So many of those that wait are tried at once: with the message that asks for it they fit one commit of the log, which
-#: takes all of them or none, so that nothing overtakes what was accepted before it.
+#: So many of those that wait are tried at once: they fit one commit of the log, which takes all of them or none, and
+#: nothing overtakes what was accepted before it.
 AGAIN_MAX = 128
 
 Done = Callable[[object], None]
@@ -74,17 +75,15 @@ class Reception:
         self._unread: list[_Accepted] = []
         self._failed: list[_Accepted] = []  # accepted, and waiting until the log takes something
         self._refused: list[_Accepted] = []  # of the try that goes on
+        self._waiting: list[tuple[Message, str, Done]] = []  # not accepted: the try that goes on decides
         self._owed = 0  # read, and not yet an event of the log
         self._refusal: ReleveError | None = None  # why the log takes nothing, while it does not
 
     def receive(self, message: Message, peer: str, done: Done) -> None:
         """Keep a message; done hears that it is kept once it is on the disk, or why it was not kept."""
         if self._refusal is not None:
-            self._try_again()  # before this one, as they came before it
-            if self._failed or self._unread or self._arrived or is_question(message.raw):
-                done(self._refusal)
-            else:
-                self._intake.receive(message, peer, done)
+            self._waiting.append((message, peer, done))
+            self._try_again()
             return
         if len(message.raw) > ARRIVAL_BYTES_MAX:
             self._intake.receive(message, peer, done)
@@ -103,7 +102,7 @@ class Reception:
                 continue
             message = parse(arrival.raw, arrival.charset)
             message.remarks[:] = arrival.remarks
-            self._read(_Accepted(message, arrival, 0))
+            self._read(_Accepted(message, arrival, 0), patient=True)
         return len(left)
 
     def refusal(self) -> ReleveError | None:
@@ -145,9 +144,9 @@ class Reception:
             self._failed += unread  # behind those that wait already
             return
         for accepted in unread:
-            self._read(accepted)
+            self._read(accepted, patient=True)
 
-    def _read(self, accepted: _Accepted) -> None:
+    def _read(self, accepted: _Accepted, *, patient: bool) -> None:
         self._owed += 1
         arrival = accepted.arrival
 
@@ -155,7 +154,7 @@ class Reception:
             self._settle(accepted, outcome)
 
         try:
-            self._intake.receive(accepted.message, arrival.peer, done, received_at=arrival.received_at, patient=True)
+            self._intake.receive(accepted.message, arrival.peer, done, received_at=arrival.received_at, patient=patient)
         except Exception as error:  # noqa: BLE001 - its sender was answered: one message must not take the others with it
             _log.error(
                 "message not understood: our fault", extra={"code": "node.internal", "error": type(error).__name__}
@@ -179,13 +178,20 @@ class Reception:
             self._take_stock()
 
     def _take_stock(self) -> None:
-        """After a try: what was refused goes back to its place; when nothing waits any more, all is as usual."""
+        """After a try: what was refused goes back to its place; when nothing is left, all is as usual."""
         refused, self._refused = self._refused, []
         self._failed = refused + self._failed
-        if not self._failed:
-            self._refusal = None
-        elif not refused:
+        if self._failed and not refused:
             self._soon(self._try_again)  # the log takes again: the next of them
+            return
+        waiting, self._waiting = self._waiting, []
+        if refused:
+            for _, _, done in waiting:
+                done(self._refusal)
+            return
+        self._refusal = None
+        for message, peer, done in waiting:
+            self.receive(message, peer, done)
 
     def _look_again(self) -> None:
         if self._refusal is not None:
@@ -198,7 +204,7 @@ class Reception:
             return
         again, self._failed = self._failed[:AGAIN_MAX], self._failed[AGAIN_MAX:]
         for accepted in again:
-            self._read(accepted)
+            self._read(accepted, patient=False)
 
 
 def unfinished(folder: Path) -> int:
