@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 def tiny_disk(tmp_path: Path) -> Path:
     folder = tmp_path / "tiny"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode:
         pytest.skip("a small disk cannot be made here: mounting needs root")
     yield folder
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_gives_ae_and_loses_nothing_that_was_acknowledged(t
     acknowledged, refused = [], 0
     with running_node(folder) as node, MllpClient("127.0.0.1", node.mllp_port) as client:
         ballast = (tiny_disk / "ballast").open("wb")
-        ballast.write(bytes(2_000_000))
+        ballast.write(bytes(18_000_000))
         ballast.flush()
         for message in Traffic(1, 500).messages(6000):
             answer = client.exchange(message)
