@@ -1,5 +1,6 @@
 """A message is kept, answered, and only then read; whatever happens in between, it becomes one event."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,27 @@ def test_a_sender_is_answered_when_its_bytes_are_on_the_disk_and_before_they_are
     desk.turn()
     desk.commit()
     assert desk.kept == [first, second]
+
+
+def test_a_message_goes_when_nobody_holds_it_any_more_and_leaves_the_collector_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for _ in range(2):  # what is kept once, such as known delimiters, is there after the first round
+        gc.collect()
+        for raw in _messages(40):
+            desk.send(raw)
+        desk.turn()
+        desk.turn()
+        desk.commit()
+    gc.disable()
+    try:
+        for raw in _messages(80)[40:]:
+            desk.send(raw)
+        desk.turn()
+        desk.turn()
+        desk.commit()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("turns", [1, 2])

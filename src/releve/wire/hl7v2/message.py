@@ -78,13 +78,13 @@ class Segment:
     text  exact, without its terminator
     """
 
-    __slots__ = ("_delimiters", "_fields", "_message", "name", "text")
+    __slots__ = ("_charset", "_delimiters", "_fields", "name", "text")
 
-    def __init__(self, name: str, text: str, delimiters: Delimiters, message: Message) -> None:
+    def __init__(self, name: str, text: str, delimiters: Delimiters, charset: str) -> None:
         self.name = name
         self.text = text
         self._delimiters = delimiters
-        self._message = message
+        self._charset = charset  # and no way back to the message: a message goes when nobody holds it any more
         self._fields: list[str] | None = None
 
     def __repr__(self) -> str:
@@ -156,7 +156,7 @@ class Segment:
         if text == NULL:
             return ""
         if d.escape and d.escape in text:
-            return self._message.unescape(text)
+            return unescape(text, d.escape, d.letters, self._charset)
         return text
 
 
@@ -291,20 +291,20 @@ def parse(raw: bytes, default_charset: str = "utf-8") -> Message:
 
 def _place_segments(message: Message, lines: list[str]) -> None:
     """Make a segment of each line; a line that begins none is the rest of a broken text, or a segment of its own."""
-    d, segments = message.delimiters, message.segments
+    d, segments, charset = message.delimiters, message.segments, message.charset
     field = d.field
     broken = odd = 0
     for line in lines:
         name = line[:3]
         if (line[3:4] == field or len(line) == 3) and name.isupper() and name.isalnum():
-            segments.append(Segment(name, line, d, message))
+            segments.append(Segment(name, line, d, charset))
         elif not line or line.isspace():
             continue
         elif segments[-1].name in _PROSE:
             segments[-1].text += "\n" + line
             broken += 1
         else:
-            segments.append(Segment(line.split(field, 1)[0], line, d, message))
+            segments.append(Segment(line.split(field, 1)[0], line, d, charset))
             odd += 1
     segments[0]._fields = message._msh
     if broken:
