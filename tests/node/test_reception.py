@@ -13,7 +13,17 @@ from releve.bench.messages import Traffic
 from releve.errors import ReleveError, StoreUnable
 from releve.log import Draft, Ledger, Log, Receipt, decode_body, read_arrivals
 from releve.node.intake import Done, Intake
-from releve.node.reception import AGAIN_AFTER_S, AGAIN_MAX, ARRIVAL_BYTES_MAX, KEPT, Arrivals, Reception, unfinished
+from releve.node.reception import (
+    AGAIN_AFTER_S,
+    AGAIN_MAX,
+    ARRIVAL_BYTES_MAX,
+    KEPT,
+    READ_AT_ONCE,
+    READ_WITHIN_S,
+    Arrivals,
+    Reception,
+    unfinished,
+)
 from releve.recovery.probe.mllp import question
 from releve.wire.hl7v2 import Message, parse
 
@@ -44,7 +54,15 @@ class Desk:
         self.drafts.append((draft, done))
 
     def turn(self) -> None:
-        """One turn of the loop."""
+        """One turn of the loop, in which the time of what had gathered before it has come."""
+        due = [call for after_s, call in self.later if after_s == READ_WITHIN_S]
+        self.later = [one for one in self.later if one[0] != READ_WITHIN_S]
+        self.call_soon()
+        for call in due:
+            call()
+
+    def call_soon(self) -> None:
+        """One turn of the loop, and no time gone by."""
         calls, self.soon[:] = list(self.soon), []
         for call in calls:
             call()
@@ -79,6 +97,26 @@ def test_a_sender_is_answered_when_its_bytes_are_on_the_disk_and_before_they_are
     desk.turn()
     desk.commit()
     assert desk.kept == [first, second]
+
+
+def test_messages_are_read_once_some_have_gathered_or_some_milliseconds_after_the_first(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    *raws, last = _messages(READ_AT_ONCE + 1)
+    for raw in raws:
+        assert desk.drafts == []
+        desk.send(raw)
+        desk.call_soon()
+    desk.call_soon()
+    assert len(desk.drafts) == len(raws)
+    [(_, time_of_the_first)] = desk.later
+    answers = desk.send(last)
+    desk.call_soon()
+    assert answers == [KEPT]
+    time_of_the_first()
+    assert len(desk.drafts) == len(raws)  # it was not for this one
+    desk.turn()
+    desk.commit()
+    assert desk.kept == [*raws, last]
 
 
 def test_a_message_goes_when_nobody_holds_it_any_more_and_leaves_the_collector_nothing(tmp_path: Path) -> None:

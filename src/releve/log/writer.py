@@ -30,9 +30,10 @@ from releve.log.schema import LOG_FILE, open_for_writing
 GROUP_EVENTS_MAX = 256
 
 #: What is patient is committed after this time, or when so much of it has gathered: each commit has a sync and a
-#: signature of its own, whatever its size. The views look for what is new twice as rarely.
+#: signature of its own, whatever its size. The views look for what is new twice as rarely. What comes between the call
+#: for a commit and the commit still has room in its group.
 COMMIT_WITHIN_S = 0.05
-PATIENT_EVENTS_MAX = 128
+PATIENT_EVENTS_MAX = 224
 
 #: Rows of one statement: a lone event needs no other statement around it, and a long text costs more than it saves.
 _ROWS_AT_ONCE = 8

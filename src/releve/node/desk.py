@@ -6,8 +6,9 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from typing import Protocol
 
 import uvloop
 
@@ -105,7 +106,7 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
     inner = AppendDoor(log, config.folder)
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    log.hand_over(lambda now: _commit_soon(loop, log, now=now))
+    log.hand_over(Waker(loop, log.commit_waiting))
     reception.take_left()
     _commit_all(log)
     refusal = reception.refusal()
@@ -135,8 +136,32 @@ def _commit_all(log: Log) -> None:
         log.commit_waiting()
 
 
-def _commit_soon(loop: asyncio.AbstractEventLoop, log: Log, *, now: bool) -> None:
-    if now:
-        loop.call_soon(log.commit_waiting)
-    else:
-        loop.call_later(COMMIT_WITHIN_S, log.commit_waiting)
+class Appointment(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None: ...
+
+
+class Loop(Protocol):
+    """What is needed of an event loop."""
+
+    def call_soon(self, callback: Callable[[], None], /) -> object: ...
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Appointment: ...
+
+
+class Waker:
+    """Has what waits committed: soon, or in a while; of two appointments only the earlier one is kept."""
+
+    def __init__(self, loop: Loop, commit: Callable[[], None]) -> None:
+        self._loop = loop
+        self._commit = commit
+        self._later: Appointment | None = None
+
+    def __call__(self, now: bool, /) -> None:
+        if not now:
+            self._later = self._loop.call_later(COMMIT_WITHIN_S, self._commit)
+            return
+        if self._later is not None:
+            self._later.cancel()  # or it would find the next group half gathered
+            self._later = None
+        self._loop.call_soon(self._commit)
