@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -36,8 +39,10 @@ from record.scene import (
     write_log,
 )
 from releve.errors import StoreUnable, WrongUse
-from releve.log import Statement
-from releve.record import Archive, Views
+from releve.log import Body, Statement, encode_body
+from releve.record import Archive, Views, shelf
+from releve.record.archive import delete_views
+from releve.record.rebuild import TABLES
 from releve.record.schema import VIEWS_FILE
 
 A01_PLACE = ("CARDIO", "12", "A")
@@ -495,8 +500,98 @@ def test_views_made_in_small_batches_equal_those_made_at_once(tmp_path: Path) ->
     tables = []
     for folder, batch in ((tmp_path / "node", 1), (tmp_path / "other", 500)):
         record_of(folder, batch=batch)
-        views = Views(folder)
-        names = ("source", "person", "resource", "version", "statement", "token", "link", "stay", "feed", "own_event")
-        tables.append({name: sorted(views.db.execute(f"SELECT * FROM {name}"), key=repr) for name in names})
-        views.close()
+        tables.append(_tables(folder))
     assert tables[0] == tables[1]
+
+
+def test_names_and_cards_that_are_sorted_in_are_found_like_new_ones_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(tmp_path / "node")
+    for n in range(60):
+        number = str(n * 7 % 11)
+        scene.tell(
+            result(f"r{n * 5 % 23}", number, n / 10, NINE + n * SECOND, status=("preliminary", "final")[n % 2]),
+            result(f"s{n}", number, n / 10, NINE - n * SECOND),
+            stay(number, number, NINE + n * SECOND),
+        )
+    scene.close()
+    write_log(tmp_path / "sorted", Scene.events(scene))
+    record_of(tmp_path / "node")
+    monkeypatch.setattr(shelf, "NAMES_NEW_MAX", 10)
+    monkeypatch.setattr(shelf, "_NAMES_AT_ONCE", 4)
+    for restart_every in (2, 9):
+        archive = Archive(tmp_path / "sorted", origin="H01")
+        while archive.fold_new(2):
+            if archive.position % restart_every == 0:
+                archive.close()
+                archive = Archive(tmp_path / "sorted", origin="H01")
+        archive.close()
+        assert _tables(tmp_path / "sorted") == _tables(tmp_path / "node")
+        views = Views(tmp_path / "sorted")
+        of_one = views.chart(patient_id("3"))
+        assert of_one is not None
+        times = [point.at for group in of_one.results for point in group.points]
+        assert len(times) > 5
+        assert times == sorted(times, reverse=True)
+        views.close()
+        delete_views(tmp_path / "sorted" / VIEWS_FILE)
+
+
+def _tables(folder: Path) -> dict[str, list[Any]]:
+    views = Views(folder)
+    rows = {name: sorted(views.db.execute(f"SELECT * FROM {name}"), key=repr) for name in TABLES}
+    views.close()
+    return rows
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+def test_a_fact_that_two_lives_of_this_node_kept_is_owed_once_and_settled_by_its_name(
+    tmp_path: Path, batch: int
+) -> None:
+    scene = Scene(tmp_path / "node")
+    scene.tell(patient("1"), kind="note")
+    scene.tell(patient("2"), kind="note")
+    first, second = scene.events()
+    again = msgspec.structs.replace(first, epoch=2, seq=1)
+    told = {"destination": "dpi", "event_id": first.event_id, "state": "accepted"}
+    delivered = msgspec.structs.replace(
+        second, seq=3, kind="delivery", event_id=bytes(15) + b"d", body=encode_body(Body(told))
+    )
+    scene.close()
+    owed = {}
+    for name, events in (("kept", [first, second, again]), ("delivered", [first, second, again, delivered])):
+        write_log(tmp_path / name, events)
+        record_of(tmp_path / name, batch=batch)
+        views = Views(tmp_path / name)
+        owed[name] = [one.event_id for one in views.outbox("dpi", 9, kinds=("note",))]
+        views.close()
+    assert owed == {"kept": [first.event_id, second.event_id], "delivered": [second.event_id]}
+
+
+def test_the_journal_is_carried_over_beside_the_fold_and_nothing_is_lost_when_it_cannot_be(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.tell(patient("1"), result("r1", "1", 4.2))
+    before = scene.fold().position()
+    file, journal = scene.folder / VIEWS_FILE, scene.folder / f"{VIEWS_FILE}-wal"
+    alone = scene.folder / "alone.db"
+
+    def without_journal() -> object:
+        shutil.copyfile(file, alone)
+        with closing(sqlite3.connect(alone)) as db:
+            return (
+                db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+                and db.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()
+            )
+
+    assert journal.stat().st_size > 0
+    assert without_journal() != (before,)
+    scene.archive.carry_over()
+    assert without_journal() == (before,)
+    assert caplog.records == []
+    scene.archive.give_way(alone)
+    delete_views(file)
+    scene.archive.carry_over()
+    assert not file.exists()
+    assert [record.code for record in caplog.records] == ["record.not-carried"]  # type: ignore[attr-defined]

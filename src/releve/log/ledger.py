@@ -19,6 +19,7 @@ SQL_CHANNEL = (
 )
 SQL_HEAD = "SELECT seq, hash FROM event WHERE origin = ? AND epoch = ? AND channel = ? ORDER BY seq DESC LIMIT 1"
 SQL_EPOCH = "SELECT max(epoch) FROM event WHERE origin = ?"
+SQL_FIRST_OF_FACT = "SELECT min(pos) FROM event WHERE event_id = ? AND origin = ?"
 SQL_HOLDS = "SELECT 1 FROM event WHERE event_id = ?"
 SQL_BLOB = "SELECT bytes FROM blob WHERE sha256 = ?"
 SQL_LAST = "SELECT coalesce(max(pos), 0) FROM event"
@@ -57,6 +58,11 @@ class Ledger:
     def holds(self, event_id: bytes) -> bool:
         """Say whether a fact is kept here, whoever wrote it."""
         return self._db.execute(SQL_HOLDS, (event_id,)).fetchone() is not None
+
+    def first_pos(self, event_id: bytes, origin: str) -> int | None:
+        """Return where an origin's fact was kept first, in whatever epoch; None when it is not here."""
+        pos: int | None = self._db.execute(SQL_FIRST_OF_FACT, (event_id, origin)).fetchone()[0]
+        return pos
 
     def channel_after(self, origin: str, epoch: int, channel: str, seq: int, limit: int) -> list[Event]:
         """Return the events of one channel above a sequence number, in order, at most limit of them."""

@@ -15,6 +15,8 @@ _COLUMNS = (
     "key, type, id, patient, at, code, status, version, heard_at, source, pos, first_pos, first_index, "
     "last_at, last_hlc, last_origin, last_index, json, below, state"
 )
+#: Patient, type, when, when heard, key: in this order they lie in the table card.
+Card = tuple[int, int, int, int, int]
 SQL_HELD = f"SELECT {_COLUMNS} FROM resource WHERE key = (SELECT key FROM name WHERE id = ? AND type = ?)"  # noqa: S608 - a constant
 SQL_HELD_BY_IDS = f"SELECT {_COLUMNS} FROM resource WHERE key IN (SELECT key FROM name WHERE id IN"  # noqa: S608 - a constant
 SQL_INSERT = f"INSERT INTO resource ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
@@ -33,6 +35,7 @@ class Held:
         "below",
         "code",
         "encoded",
+        "filed",
         "first_index",
         "first_pos",
         "heard_at",
@@ -72,7 +75,12 @@ class Held:
         self.above: Any = None
         self.tokens: Tokens | None = None
         self.moot = b""  # the last mention that could never say anything here, because all of it was stated
+        self.filed: Card | None = None  # the card that is written
         self.is_new = self.is_dirty = self.is_touched = False
+
+    def card(self) -> Card | None:
+        """Return the row of the table card; None for what names no patient."""
+        return None if self.patient is None else (self.patient, self.type, self.at, self.heard_at, self.key)
 
     def row(self) -> tuple[object, ...]:
         """Return the row as SQL_INSERT wants it."""
@@ -109,4 +117,5 @@ def held_from(row: tuple[Any, ...]) -> Held:
     held.first_pos, held.first_index = row[11:13]
     held.last = row[13:17]
     held.json, held.below, held.encoded = row[17:]
+    held.filed = held.card()
     return held

@@ -22,7 +22,7 @@ KEYS_MAX = 200_000
 
 SQL_BY_ID = "SELECT key FROM name WHERE id = ? AND type = ?"
 SQL_BY_WORD = "SELECT key FROM token WHERE param = ? AND value >= ? AND value < ? LIMIT ?"
-SQL_BY_PATIENT = "SELECT key FROM resource WHERE patient = ? AND type = ? LIMIT ?"
+SQL_BY_PATIENT = "SELECT key FROM card WHERE patient = ? AND type = ? LIMIT ?"
 SQL_PERSON = "SELECT key FROM person WHERE id = ?"
 SQL_RECORDS = "SELECT q.key, q.id FROM person p JOIN person q ON q.root = p.root WHERE p.id = ?"
 SQL_RECORDS_OF_KEY = "SELECT q.key, q.id FROM person p JOIN person q ON q.root = p.root WHERE p.key = ?"

@@ -25,11 +25,12 @@ _ROWS = 2_000
 _DIFFERENCES_MAX = 3
 
 #: Every table, with what orders its rows.
-_TABLES = {
+TABLES = {
     "source": "key",
     "person": "key",
     "resource": "key",
     "name": "id, type",
+    "card": "patient, type, at, heard_at, key",
     "version": "key, n",
     "statement": "key, pos, place",
     "token": "param, value, key",
@@ -153,7 +154,7 @@ def _last_pos(folder: Path) -> int:
 def _compare(db: sqlite3.Connection, path: Path, findings: Findings) -> None:
     fresh = open_for_reading(path)
     try:
-        for table, order in _TABLES.items():
+        for table, order in TABLES.items():
             differences = 0
             for old, new in zip_longest(_rows(db, table, order), _rows(fresh, table, order)):
                 if old != new:

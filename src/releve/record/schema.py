@@ -8,6 +8,8 @@ hospitals have no time for one.
 
     person    one row per Patient id that anything was ever said about; root is the person it belongs to after merges
     resource  one row per FHIR resource; json is without resourceType, id and meta, see stored.whole
+    name      the key of a resource by its id
+    card      what there is of a patient: one row per resource that names one
     version   what a resource was before, by (key, n)
     statement the second and later statements of a resource, by place in the log, so that it can be folded again
     token     what people and machines look for, by (param, value); only for types of low volume
@@ -19,13 +21,13 @@ hospitals have no time for one.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from releve.errors import StoreUnable
 
 VIEWS_FILE = "views.db"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 #: FHIR types by their code in the tables; append only.
 TYPES = (
@@ -101,8 +103,9 @@ CREATE TABLE resource (
   last_at INTEGER NOT NULL, last_hlc INTEGER NOT NULL, last_origin TEXT NOT NULL, last_index INTEGER NOT NULL,
   json BLOB NOT NULL, below BLOB, state BLOB
 );
--- Ids are scattered, so each new one falls on another page of a large index. They gather in a small one, which a batch
--- touches whole anyway, and are sorted into the large one some ten thousand at a time. Who asks by id asks the view.
+-- Names and cards are the two indexes of resources: by id, and by patient. What is new falls on another page of a large
+-- index each time. It gathers in a small one, which a batch touches whole anyway, and is sorted into the large one some
+-- ten thousand at a time. Who asks for one id or one patient asks the view.
 CREATE TABLE name_new (
   id BLOB NOT NULL, type INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (id, type)
 ) WITHOUT ROWID;
@@ -110,7 +113,15 @@ CREATE TABLE name_old (
   id BLOB NOT NULL, type INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (id, type)
 ) WITHOUT ROWID;
 CREATE VIEW name AS SELECT id, type, key FROM name_new UNION ALL SELECT id, type, key FROM name_old;
-CREATE INDEX resource_by_patient ON resource (patient, type, at, heard_at) WHERE patient IS NOT NULL;
+CREATE TABLE card_new (
+  patient INTEGER NOT NULL, type INTEGER NOT NULL, at INTEGER NOT NULL, heard_at INTEGER NOT NULL, key INTEGER NOT NULL,
+  PRIMARY KEY (patient, type, at, heard_at, key)
+) WITHOUT ROWID;
+CREATE TABLE card_old (
+  patient INTEGER NOT NULL, type INTEGER NOT NULL, at INTEGER NOT NULL, heard_at INTEGER NOT NULL, key INTEGER NOT NULL,
+  PRIMARY KEY (patient, type, at, heard_at, key)
+) WITHOUT ROWID;
+CREATE VIEW card AS SELECT * FROM card_new UNION ALL SELECT * FROM card_old;
 CREATE TABLE version (
   key INTEGER NOT NULL, n INTEGER NOT NULL, heard_at INTEGER NOT NULL, source INTEGER NOT NULL, pos INTEGER NOT NULL,
   json BLOB NOT NULL, PRIMARY KEY (key, n)
@@ -149,7 +160,6 @@ CREATE TABLE own_event (
   pos INTEGER PRIMARY KEY, event_id BLOB NOT NULL, kind TEXT NOT NULL, sender TEXT NOT NULL,
   patient INTEGER, recorded_at INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX own_event_by_id ON own_event (event_id);
 CREATE TABLE delivery (
   destination TEXT NOT NULL, pos INTEGER NOT NULL, state TEXT NOT NULL, ack TEXT NOT NULL, attempts INTEGER NOT NULL,
   at INTEGER NOT NULL, PRIMARY KEY (destination, pos)
@@ -161,8 +171,12 @@ CREATE TABLE sighting (
 ) STRICT, WITHOUT ROWID;
 """
 
-#: 32 MB of WAL before its pages go back: the random pages of two indexes are then written once, not once a batch.
-_WAL_PAGES = 8000
+#: The pages of the WAL go back into the file beside the fold (Archive.carry_over). Where nobody does that, or it does
+#: not keep up, a commit of the fold does it once the WAL has 256 MB; afterwards it is cut down to 64.
+_WAL_PAGES = 32_000
+_WAL_KEPT_BYTES = 64 * 2**20
+#: A result takes a kilobyte. Pages of four waste a quarter of themselves, and have twice as many writes.
+_PAGE_BYTES = 8192
 _WRITER_CACHE_KIB = 131_072
 _READER_CACHE_KIB = 32_768
 
@@ -180,9 +194,11 @@ def open_for_folding(path: Path) -> sqlite3.Connection:
         raise StoreUnable("record.unwritable", f"The views {path} cannot be written: {error}.") from error
     with ExitStack() as undo:
         undo.callback(db.close)
+        db.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
+        db.execute(f"PRAGMA journal_size_limit={_WAL_KEPT_BYTES}")
         db.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -191,6 +207,16 @@ def open_for_folding(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(f"views of version {version}, not {SCHEMA_VERSION}")
         undo.pop_all()
     return db
+
+
+def carry_over(path: Path) -> None:
+    """Copy what the WAL of the views holds back into their file, as far as readers let it; the fold may go on.
+
+    raises  sqlite3.Error  the file is not there, or the disk refused; the WAL holds everything still
+    """
+    with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

@@ -7,20 +7,22 @@ from typing import Any
 
 import orjson
 
-from releve.log import Body, Event, Statement
-from releve.record.shelf import SQL_OWN, Shelf
+from releve.log import Body, Event, Ledger, Statement
+from releve.record.shelf import Shelf
 from releve.record.sighting import SIGHTING, see
 
 #: Kinds of this node's own events that may have to be written back to the centre.
 _OWN_KINDS = frozenset({"hl7v2", "note", "admission", "merge", "unmerge"})
 SQL_KEPT = "INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?)"
 SQL_KEPT_COUNT = "INSERT INTO kept_count VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1"
-SQL_OWN_POS = "SELECT pos FROM own_event WHERE event_id = ?"
 SQL_DELIVERY = "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?, ?, ?)"
 
 
-def count(shelf: Shelf, event: Event, body: Body, own_origin: str) -> None:
-    """Note what an event means beside its statements: feeds, worklists, deliveries."""
+def count(shelf: Shelf, event: Event, body: Body, ledger: Ledger, own_origin: str, own_epoch: int) -> None:
+    """Note what an event means beside its statements: feeds, worklists, deliveries.
+
+    own_epoch  the latest of this node's own: above 1 the log may hold a fact of its own twice, which is owed once
+    """
     told = body.source
     kind = event.kind
     if kind in ("hl7v2", "unreadable"):
@@ -33,10 +35,12 @@ def count(shelf: Shelf, event: Event, body: Body, own_origin: str) -> None:
             if not body.understood:
                 keep(shelf, event, told, body.remarks[0] if body.remarks else "")
     elif kind == "delivery" and event.origin == own_origin:
-        _deliver(shelf, event, told)
+        _deliver(shelf, event, told, ledger)
     elif kind == SIGHTING:
         see(shelf, event, told)
     if event.origin == own_origin and kind in _OWN_KINDS and body.statements:
+        if own_epoch > 1 and ledger.first_pos(event.event_id, own_origin) != event.pos:
+            return
         shelf.own.append(
             (
                 event.pos,
@@ -67,16 +71,14 @@ def keep(shelf: Shelf, event: Event, told: dict[str, Any], reason: str) -> None:
     shelf.db.execute(SQL_KEPT_COUNT, (kind, reason))
 
 
-def _deliver(shelf: Shelf, event: Event, told: dict[str, Any]) -> None:
+def _deliver(shelf: Shelf, event: Event, told: dict[str, Any], ledger: Ledger) -> None:
     """Note how a delivery of one of our own events ended."""
     event_id = told.get("event_id")
     if isinstance(event_id, str):
         event_id = bytes.fromhex(event_id)
-    if shelf.own:
-        shelf.db.executemany(SQL_OWN, shelf.own)
-        shelf.own = []
-    row = shelf.db.execute(SQL_OWN_POS, (event_id,)).fetchone() if event_id else None
-    pos = row[0] if row is not None else told.get("pos")
+    pos = ledger.first_pos(event_id, event.origin) if event_id else None
+    if pos is None:
+        pos = told.get("pos")
     if pos is None:
         raise ValueError("a delivery of nothing")
     ack = told.get("ack") or ""

@@ -77,16 +77,22 @@ WHERE {_PRESENT}"""  # noqa: S608 - a constant
 SQL_OCCUPANTS = f"{_SQL_OCCUPANTS} ORDER BY stay.ward, stay.room, stay.bed LIMIT ?"
 SQL_OCCUPANTS_OF_WARD = f"{_SQL_OCCUPANTS} AND stay.ward = ? ORDER BY stay.room, stay.bed LIMIT ?"
 SQL_FAMILY_FACTS = "SELECT root, red_band, last_result_at, is_stated FROM person WHERE root = ?"
-SQL_NEW_RESULTS = (
-    "SELECT count(*) FROM person JOIN resource ON resource.patient = person.key AND resource.type = 3 "
-    "WHERE person.root = (SELECT root FROM person WHERE id = ?) AND coalesce(person.last_result_at, 0) > ? "
-    "AND resource.heard_at > ?"
+_SQL_NEW_RESULTS = (
+    "SELECT count(*) FROM person JOIN card_{age} AS card ON card.patient = person.key AND card.type = 3 "
+    "WHERE person.root = (SELECT root FROM person WHERE id = ?1) AND coalesce(person.last_result_at, 0) > ?2 "
+    "AND card.heard_at > ?2"
+)
+# A join with the view would read all of it, and sorting it would not stop at the limit: each half is named.
+SQL_NEW_RESULTS = "SELECT ({}) + ({})".format(*(_SQL_NEW_RESULTS.format(age=age) for age in ("new", "old")))
+_SQL_CARDS = "SELECT at, heard_at, key FROM card_{age} WHERE patient = ?1 AND type = ?2"
+_SQL_NEWEST_CARDS = (
+    f"{_SQL_CARDS.format(age='new')} UNION ALL {_SQL_CARDS.format(age='old')} "
+    "ORDER BY at DESC, heard_at DESC, key DESC LIMIT ?3"
 )
 SQL_OF_PATIENT = (
-    "SELECT resource.key, resource.id, resource.at, resource.version, resource.json, resource.state, "
-    "resource.heard_at, source.origin, source.sender "
-    "FROM resource JOIN source ON source.key = resource.source "
-    "WHERE resource.patient = ? AND resource.type = ? ORDER BY resource.at DESC LIMIT ?"
+    "SELECT resource.key, resource.id, resource.at, resource.version, resource.json, resource.state, "  # noqa: S608 - constants
+    f"resource.heard_at, source.origin, source.sender FROM ({_SQL_NEWEST_CARDS}) AS card "
+    "CROSS JOIN resource ON resource.key = card.key JOIN source ON source.key = resource.source"
 )
 SQL_EARLIER = "SELECT n, heard_at, json FROM version WHERE key = ? ORDER BY n DESC LIMIT ?"
 SQL_PERSON_ID = "SELECT root.id FROM person JOIN person AS root ON root.key = person.root WHERE person.key = ?"
@@ -225,7 +231,7 @@ class Views:
             counts = {}
             for id_ in patient_ids:
                 since = since_by_patient.get(id_, 0)
-                counts[id_] = db.execute(SQL_NEW_RESULTS, (encode_id(id_), since, since)).fetchone()[0]
+                counts[id_] = db.execute(SQL_NEW_RESULTS, (encode_id(id_), since)).fetchone()[0]
             return counts
 
     # Persons
@@ -443,8 +449,7 @@ def _of_family(
         for member in family
         for row in db.execute(SQL_OF_PATIENT, (member[0], type_, limit))
     ]
-    if len(family) > 1:
-        found.sort(key=lambda one: -one[1][2])
+    found.sort(key=lambda one: -one[1][2])
     return found[:limit]
 
 
