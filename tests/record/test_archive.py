@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -567,31 +565,3 @@ def test_a_fact_that_two_lives_of_this_node_kept_is_owed_once_and_settled_by_its
         owed[name] = [one.event_id for one in views.outbox("dpi", 9, kinds=("note",))]
         views.close()
     assert owed == {"kept": [first.event_id, second.event_id], "delivered": [second.event_id]}
-
-
-def test_the_journal_is_carried_over_beside_the_fold_and_nothing_is_lost_when_it_cannot_be(
-    scene: Scene, caplog: pytest.LogCaptureFixture
-) -> None:
-    scene.tell(patient("1"), result("r1", "1", 4.2))
-    before = scene.fold().position()
-    file, journal = scene.folder / VIEWS_FILE, scene.folder / f"{VIEWS_FILE}-wal"
-    alone = scene.folder / "alone.db"
-
-    def without_journal() -> object:
-        shutil.copyfile(file, alone)
-        with closing(sqlite3.connect(alone)) as db:
-            return (
-                db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-                and db.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()
-            )
-
-    assert journal.stat().st_size > 0
-    assert without_journal() != (before,)
-    scene.archive.carry_over()
-    assert without_journal() == (before,)
-    assert caplog.records == []
-    scene.archive.give_way(alone)
-    delete_views(file)
-    scene.archive.carry_over()
-    assert not file.exists()
-    assert [record.code for record in caplog.records] == ["record.not-carried"]  # type: ignore[attr-defined]

@@ -18,10 +18,6 @@ from releve.record import Archive
 _LOOK_EVERY_S = 0.1
 #: After so many events at once others are there already: the longer they had to wait, the cheaper each of them is.
 _MANY_EVENTS = 300
-#: The views file is brought up to its journal beside the folding, which would stand still meanwhile: so often, once so
-#: many events were folded. They are some 10 MB; less is not worth its two syncs.
-_CARRY_EVERY_S = 0.5
-_CARRY_EVENTS_MIN = 1000
 #: One transaction of the views; a reader never waits for it, but sees nothing of it before its end.
 _EVENTS_MAX = 2000
 
@@ -41,8 +37,6 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
     ready()
     # A fold makes no cycles, and walking what it holds in memory to find none costs 7 % of its time.
     gc.disable()
-    carrier = threading.Thread(target=_carry_over, args=(archive, stopping), name="archive-carrier", daemon=True)
-    carrier.start()
     seen = -1
     while not stopping.is_set():
         version = ledger.data_version()
@@ -51,15 +45,5 @@ def run(config: Config, doors: Doors, ready: Ready) -> None:
             while archive.fold_new(_EVENTS_MAX) >= _MANY_EVENTS and not stopping.is_set():
                 pass
         stopping.wait(_LOOK_EVERY_S)
-    carrier.join()
     archive.close()
     ledger.close()
-
-
-def _carry_over(archive: Archive, stopping: threading.Event) -> None:
-    carried = archive.position
-    while not stopping.wait(_CARRY_EVERY_S):
-        position = archive.position
-        if position - carried >= _CARRY_EVENTS_MIN:
-            archive.carry_over()
-            carried = position

@@ -25,7 +25,7 @@ from releve.record.fold import Document, Place
 from releve.record.glance import glance
 from releve.record.held import Held
 from releve.record.kin import regroup
-from releve.record.schema import ENCOUNTER, PATIENT, VIEWS_FILE, carry_over, open_for_folding
+from releve.record.schema import ENCOUNTER, PATIENT, VIEWS_FILE, open_for_folding
 from releve.record.shelf import Shelf
 
 _log = logging.getLogger(__name__)
@@ -116,17 +116,6 @@ class Archive:
         while folded := self.fold_new():
             total += folded
         return total
-
-    def carry_over(self) -> None:
-        """Bring the views file up to its journal; for another thread than the one that folds.
-
-        The copying waits for the disk, and a fold that did it would stand still for as long. What cannot be copied now
-        stays in the journal, where readers find it, and a later fold says why if it cannot write either.
-        """
-        try:
-            carry_over(self._path)
-        except sqlite3.Error as error:
-            _log.warning("journal not carried over", extra={"code": "record.not-carried", "reason": str(error)})
 
     # Opening
 

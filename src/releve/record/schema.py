@@ -21,7 +21,7 @@ hospitals have no time for one.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 from releve.errors import StoreUnable
@@ -171,10 +171,10 @@ CREATE TABLE sighting (
 ) STRICT, WITHOUT ROWID;
 """
 
-#: The pages of the WAL go back into the file beside the fold (Archive.carry_over). Where nobody does that, or it does
-#: not keep up, a commit of the fold does it once the WAL has 256 MB; afterwards it is cut down to 64.
-_WAL_PAGES = 32_000
-_WAL_KEPT_BYTES = 64 * 2**20
+#: 64 MB of WAL before its pages go back, by the fold itself, which stands still for it. Another connection could do it
+#: beside the fold, and must not: before SQLite 3.51.3, and Debian 12 has 3.40, a commit that begins the WAL anew while
+#: another connection begins to copy it may leave pages behind for ever (sqlite.org/wal.html, "The WAL-Reset Bug").
+_WAL_PAGES = 8000
 #: A result takes a kilobyte. Pages of four waste a quarter of themselves, and have twice as many writes.
 _PAGE_BYTES = 8192
 _WRITER_CACHE_KIB = 131_072
@@ -198,7 +198,6 @@ def open_for_folding(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
-        db.execute(f"PRAGMA journal_size_limit={_WAL_KEPT_BYTES}")
         db.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -207,16 +206,6 @@ def open_for_folding(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(f"views of version {version}, not {SCHEMA_VERSION}")
         undo.pop_all()
     return db
-
-
-def carry_over(path: Path) -> None:
-    """Copy what the WAL of the views holds back into their file, as far as readers let it; the fold may go on.
-
-    raises  sqlite3.Error  the file is not there, or the disk refused; the WAL holds everything still
-    """
-    with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)) as db:
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
