@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import tempfile
@@ -565,3 +566,29 @@ def test_a_fact_that_two_lives_of_this_node_kept_is_owed_once_and_settled_by_its
         owed[name] = [one.event_id for one in views.outbox("dpi", 9, kinds=("note",))]
         views.close()
     assert owed == {"kept": [first.event_id, second.event_id], "delivered": [second.event_id]}
+
+
+def test_a_fold_leaves_the_collector_of_cycles_nothing_for_the_archive_has_switched_it_off(scene: Scene) -> None:
+    def tell(first: int) -> None:
+        for n in range(first, first + 30):
+            number = str(n % 7)
+            scene.tell(
+                patient(number, NINE + n * SECOND, name=named(f"Name{n}")),
+                mention("Encounter", stay_id(number), NINE + n * SECOND, patient_id(number), status="in-progress"),
+                movement(number, number, ("A01", "A02")[n % 2], NINE + n * SECOND, place=(f"W{n % 4}", "1", "A")),
+                result(f"r{n}", number, n / 10, NINE + n * SECOND),
+                result(f"r{first}", number, n / 10, NINE - n * SECOND),
+                allergy(number, number, f"Latex {n}"),
+            )
+        scene.tell(merge("1", "2", NINE + first * SECOND))
+
+    tell(0)
+    scene.fold()
+    tell(100)
+    gc.collect()
+    gc.disable()
+    try:
+        scene.fold()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
