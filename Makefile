@@ -73,7 +73,7 @@ setup-dev: .venv/.set-up-dev
 
 # The real peers of the tests come from the distribution; nothing is asked for when they are there already.
 # libatomic1 is for the browser driver that Playwright brings.
-PEERS := chromium libatomic1 nut-server slapd unbound postgresql kamailio dovecot-imapd chrony snmpd
+PEERS := chromium libatomic1 nut-server openssh-server slapd unbound postgresql kamailio dovecot-imapd chrony snmpd
 peers:
 	@sh tests/peers.sh $(PEERS)
 

@@ -1,13 +1,16 @@
-"""SSH against a real server whose forced command is the script that `releve allow` prints."""
+"""SSH against real servers whose forced command is the script that `releve allow` prints: asyncssh's, and OpenSSH."""
 
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +19,12 @@ import pytest
 
 from releve.estate import Command, Estate, load
 from releve.recovery.driver import Carrier, Launched, Order
-from releve.recovery.driver.allowed import REFUSED, allowed_commands, authorized_line, forced_command
+from releve.recovery.driver.allowed import REFUSED, SCRIPT, allowed_commands, authorized_line, forced_command
 
 pytestmark = pytest.mark.peer
+
+Server = Callable[..., AbstractAsyncContextManager["Host"]]
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 WORDS = ("printf", "%s", "two words; $HOME 'quoted' *")
 
@@ -30,9 +36,10 @@ class Host:
     port: int
     folder: Path
     server_key: asyncssh.SSHKey
+    account: str = "releve"
 
     def command(self, *argv: str, timeout_s: float = 20.0, key: str = "id") -> Command:
-        address = f"ssh://releve@127.0.0.1:{self.port}"
+        address = f"ssh://{self.account}@127.0.0.1:{self.port}"
         return Command(argv, driver="ssh", address=address, secret=str(self.folder / key), timeout_s=timeout_s)
 
     def estate(self, command: Command) -> Estate:
@@ -58,15 +65,72 @@ class Host:
         (self.folder / "known_hosts").write_text(line, "utf-8")
 
 
-@asynccontextmanager
-async def host(folder: Path, *allowed: str, forced: bool = True) -> AsyncIterator[Host]:
-    """Run a server that lets one key run the script of what is allowed, as sshd does with a forced command."""
+def _keys(folder: Path, allowed: tuple[str, ...]) -> tuple[asyncssh.SSHKey, asyncssh.SSHKey, Path]:
+    """Return our key, which lies in the folder, a server's key, and the script of what is allowed."""
     key, server_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
-    key.write_private_key(folder / "id")
-    (folder / "id").chmod(0o600)
+    for name, one in (("id", key), ("host_key", server_key)):
+        one.write_private_key(folder / name)
+        (folder / name).chmod(0o600)
     script = folder / "allowed.sh"
     script.write_text(forced_command(allowed), "utf-8")
     script.chmod(0o755)
+    return key, server_key, script
+
+
+@asynccontextmanager
+async def openssh(folder: Path, *allowed: str, forced: bool = True) -> AsyncIterator[Host]:
+    """Run OpenSSH's own server for the account that runs the tests, with the line that `releve allow` prints."""
+    server, made = _start_sshd(folder, allowed, forced)
+    try:
+        await _listens(made.port, server)
+        made.knows(made.server_key)
+        yield made
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _start_sshd(folder: Path, allowed: tuple[str, ...], forced: bool) -> tuple[subprocess.Popen[bytes], Host]:
+    if SSHD is None:
+        pytest.skip("sshd is not installed here: apt install openssh-server")
+    key, server_key, script = _keys(folder, allowed)
+    public = key.export_public_key().decode()
+    line = authorized_line(public).replace(SCRIPT, str(script)) if forced else public
+    (folder / "authorized_keys").write_text(line + "\n", "utf-8")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where it locks itself in before anybody has signed in
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = folder / "sshd_config"
+    settings.write_text(
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
+        "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        "PermitRootLogin prohibit-password\n",
+        "utf-8",
+    )
+    with (folder / "sshd.log").open("wb") as words:
+        server = subprocess.Popen([SSHD, "-D", "-e", "-f", settings], stdin=subprocess.DEVNULL, stderr=words)
+    return server, Host(port, folder, server_key, getpass.getuser())
+
+
+async def _listens(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Wait until a server takes connections."""
+    async with asyncio.timeout(20):
+        while True:
+            assert server.poll() is None, "sshd ended at once"
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.02)
+                continue
+            writer.close()
+            return
+
+
+@asynccontextmanager
+async def host(folder: Path, *allowed: str, forced: bool = True) -> AsyncIterator[Host]:
+    """Run a server that lets one key run the script of what is allowed, as sshd does with a forced command."""
+    key, server_key, script = _keys(folder, allowed)
 
     async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
         argv = [str(script)] if forced else ["sh", "-c", process.command or ""]
@@ -97,7 +161,11 @@ async def host(folder: Path, *allowed: str, forced: bool = True) -> AsyncIterato
         yield made
 
 
-def test_a_host_runs_what_its_list_names_word_by_word(tmp_path: Path) -> None:
+SERVERS = pytest.mark.parametrize("host", [host, openssh])
+
+
+@SERVERS
+def test_a_host_runs_what_its_list_names_word_by_word(tmp_path: Path, host: Server) -> None:
     touched = tmp_path / "touched by db"
 
     async def story() -> tuple[Launched, Launched, list[str]]:
@@ -112,7 +180,8 @@ def test_a_host_runs_what_its_list_names_word_by_word(tmp_path: Path) -> None:
     assert flaws == []
 
 
-def test_what_the_list_does_not_name_is_refused_and_known_as_refused(tmp_path: Path) -> None:
+@SERVERS
+def test_what_the_list_does_not_name_is_refused_and_known_as_refused(tmp_path: Path, host: Server) -> None:
     touched = tmp_path / "touched"
 
     async def story() -> list[Launched]:
@@ -125,7 +194,8 @@ def test_what_the_list_does_not_name_is_refused_and_known_as_refused(tmp_path: P
     assert not touched.exists()
 
 
-def test_a_host_that_lets_everything_through_is_found_by_the_dry_run(tmp_path: Path) -> None:
+@SERVERS
+def test_a_host_that_lets_everything_through_is_found_by_the_dry_run(tmp_path: Path, host: Server) -> None:
     async def story() -> list[str]:
         async with host(tmp_path, forced=False) as one:
             return await one.flaws(one.command("true"))
@@ -134,7 +204,8 @@ def test_a_host_that_lets_everything_through_is_found_by_the_dry_run(tmp_path: P
     assert "does not refuse what its list should not name" in flaw
 
 
-def test_a_host_with_another_key_gets_nothing(tmp_path: Path) -> None:
+@SERVERS
+def test_a_host_with_another_key_gets_nothing(tmp_path: Path, host: Server) -> None:
     async def story() -> tuple[Launched, Launched]:
         async with host(tmp_path, "true") as one:
             one.knows(asyncssh.generate_private_key("ssh-ed25519"))
@@ -147,7 +218,8 @@ def test_a_host_with_another_key_gets_nothing(tmp_path: Path) -> None:
     assert "cannot be told from somebody else; nothing was sent" in unknown.detail
 
 
-def test_a_key_that_is_not_let_in_or_lies_open_is_named(tmp_path: Path) -> None:
+@SERVERS
+def test_a_key_that_is_not_let_in_or_lies_open_is_named(tmp_path: Path, host: Server) -> None:
     async def story() -> tuple[Launched, Launched, Launched]:
         async with host(tmp_path, "true") as one:
             asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "other")
@@ -163,7 +235,8 @@ def test_a_key_that_is_not_let_in_or_lies_open_is_named(tmp_path: Path) -> None:
     assert "cannot be read: No such file or directory" in missing.detail
 
 
-def test_a_command_that_does_not_end_is_given_up(tmp_path: Path) -> None:
+@SERVERS
+def test_a_command_that_does_not_end_is_given_up(tmp_path: Path, host: Server) -> None:
     async def story() -> Launched:
         async with host(tmp_path, "sleep 2") as one:
             return await one.started(one.command("sleep", "2", timeout_s=0.5))
