@@ -142,11 +142,13 @@ def test_a_result_shown_twice_is_called_doubled(scene: Scene) -> None:
         row = list(db.execute("SELECT * FROM resource WHERE instr(json, ?)", (b"F1.2823-3",)).fetchone())
         row[0], row[2] = 999_999, bytes(range(16))
         db.execute(f"INSERT INTO resource VALUES ({', '.join('?' * len(row))})", row)
+        db.execute("INSERT INTO card_new SELECT patient, type, at, heard_at, key FROM resource WHERE key = 999999")
     try:
         assert any("F1.2823-3 is there 2 times" in sentence for sentence in judge(scene.place).duplicated)
     finally:
         with opened(scene.folder / "views.db") as db:
             db.execute("DELETE FROM resource WHERE key = 999999")
+            db.execute("DELETE FROM card_new WHERE key = 999999")
 
 
 def test_an_unanswered_message_is_neither_promised_nor_missed(scene: Scene, tmp_path: Path) -> None:
