@@ -1,5 +1,10 @@
 """The filter of known ids: it never forgets one, and seldom takes a new one for known."""
 
+import os
+import subprocess
+import sys
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,3 +40,15 @@ def test_of_a_million_known_ids_one_new_one_in_a_thousand_is_taken_for_known() -
     ]
     assert len(asked) == 20_000
     assert len(known.perhaps(asked)) < 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads of a process by /proc")
+def test_a_post_that_loads_it_has_one_thread_and_leaves_no_word_of_it_to_what_it_starts() -> None:
+    look = (
+        "import os, sys, releve.node.posts\n"
+        "assert 'numpy' in sys.modules\n"
+        "print(len(os.listdir('/proc/self/task')), os.environ.get('OPENBLAS_NUM_THREADS'))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    ran = subprocess.run([sys.executable, "-c", look], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["1", "None"]

@@ -7,11 +7,21 @@ been, and the index is asked. It forgets none, so it may say "perhaps" too often
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from itertools import compress
 
-import numpy as np
-import numpy.typing as npt
+# What multiplies matrices for numpy starts its threads when it is loaded, and in a process with more than one thread
+# each lock of SQLite and of the allocator costs more: a twentieth of a fold. Nobody multiplies matrices here. The word
+# for it is taken back, or every program that this one starts would inherit it.
+_THREADS = "OPENBLAS_NUM_THREADS"
+_is_ours = _THREADS not in os.environ
+os.environ.setdefault(_THREADS, "1")
+import numpy as np  # noqa: E402
+import numpy.typing as npt  # noqa: E402
+
+if _is_ours:
+    del os.environ[_THREADS]
 
 #: 8 MB: of five million names one question in a hundred is asked for nothing, of twenty million one in five.
 FIELD_BYTES = 2**23
