@@ -65,12 +65,16 @@ def test_an_account_needs_a_role_and_a_long_password(
 def test_sending_to_nobody_says_so_and_returns_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.hl7"
     file.write_bytes(b"MSH|^~\\&|A|B|C|D|20240803||ADT^A01|1|P|2.5\rEVN|A01\r")
-    assert main(["send", "127.0.0.1:1", str(file)]) == 1
-    assert "0 accepted, 0 refused, 1 unanswered" in capsys.readouterr().out
+    for address in ("127.0.0.1:1", "mllp://127.0.0.1:1"):  # the second as releve run says it
+        assert main(["send", address, str(file)]) == 1
+        assert " 127.0.0.1:1 cannot be reached" in (said := capsys.readouterr().out)
+        assert "0 accepted, 0 refused, 1 unanswered" in said
 
 
 def test_a_wrong_address_or_file_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["send", "nowhere", "x.hl7"]) == 2
+    for address in ("nowhere", "https://127.0.0.1:2575"):
+        assert main(["send", address, "x.hl7"]) == 2
+        assert "Expected HOST:PORT" in capsys.readouterr().err
     assert main(["send", "127.0.0.1:2575", str(tmp_path / "none.hl7")]) == 2
     assert "No such file" in capsys.readouterr().err
 

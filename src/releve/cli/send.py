@@ -21,8 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    address = parse_listen(options.address)
-    if address is None:
+    # As `releve run` says it: mllp://127.0.0.1:2575.
+    address = parse_listen(options.address.removeprefix("mllp://"))
+    if address is None or "/" in address.host:
         raise WrongUse("send.address", f"Expected HOST:PORT, such as 127.0.0.1:2575; found {options.address!r}.")
     paths = [path for given in options.paths for path in _files(given)]
     tls = ssl.create_default_context(cafile=str(options.tls)) if options.tls else None
