@@ -39,7 +39,7 @@ from record.scene import (
 )
 from releve.errors import StoreUnable, WrongUse
 from releve.log import Body, Statement, encode_body
-from releve.record import Archive, Views, shelf
+from releve.record import Archive, Views, index
 from releve.record.archive import delete_views
 from releve.record.rebuild import TABLES
 from releve.record.schema import VIEWS_FILE
@@ -517,8 +517,8 @@ def test_names_and_cards_that_are_sorted_in_are_found_like_new_ones_also_after_a
     scene.close()
     write_log(tmp_path / "sorted", Scene.events(scene))
     record_of(tmp_path / "node")
-    monkeypatch.setattr(shelf, "NAMES_NEW_MAX", 10)
-    monkeypatch.setattr(shelf, "_NAMES_AT_ONCE", 4)
+    monkeypatch.setattr(index, "NAMES_NEW_MAX", 10)
+    monkeypatch.setattr(index, "NAMES_AT_ONCE", 4)
     for restart_every in (2, 9):
         archive = Archive(tmp_path / "sorted", origin="H01")
         while archive.fold_new(2):
@@ -592,3 +592,24 @@ def test_a_fold_leaves_the_collector_of_cycles_nothing_for_the_archive_has_switc
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_sorting_in_that_the_disk_refuses_is_said_and_done_the_next_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "NAMES_NEW_MAX", 2)
+    whole = index.SQL_SORT_IN
+    monkeypatch.setattr(index, "SQL_SORT_IN", (*whole[:2], "INSERT INTO no_such_table VALUES (1)"))
+    scene.tell(patient("1"), result("r1", "1", 4.2))
+    with pytest.raises(StoreUnable, match=r"the log is whole"):
+        scene.fold()
+    monkeypatch.setattr(index, "SQL_SORT_IN", whole)
+    scene.tell(result("r2", "1", 4.4))
+    views = scene.fold()
+    assert views.db.execute("SELECT (SELECT count(*) FROM name_new), (SELECT count(*) FROM name_old)").fetchone() == (
+        0,
+        3,
+    )
+    chart = views.chart(patient_id("1"))
+    assert chart is not None
+    assert len(chart.results[0].points) == 2

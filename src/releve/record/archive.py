@@ -99,8 +99,9 @@ class Archive:
             return 0
         try:
             self._fold_batch(events)
-            self._shelf.sort_in()
+            self._shelf.index.sort_in()
         except sqlite3.OperationalError as error:
+            self._roll_back()
             raise StoreUnable(
                 "record.unwritable", f"The views cannot be written ({error}); the log is whole."
             ) from error

@@ -16,8 +16,8 @@ from releve.record.band import red_band
 from releve.record.fold import Document, Place, State
 from releve.record.glance import Glance
 from releve.record.held import SQL_HELD, SQL_HELD_BY_IDS, SQL_INSERT, SQL_UPDATE, Held, held_from
+from releve.record.index import Index
 from releve.record.kin import LINK, sharers
-from releve.record.known import Known
 from releve.record.person import identity
 from releve.record.schema import (
     ALLERGY,
@@ -43,29 +43,10 @@ from releve.record.terms import (
 _HELD_MAX = 8_000
 #: Resources asked for in one question; SQLite takes 32,766 values.
 _LOOK_AHEAD = 1000
-#: Old names read into memory at once, some milliseconds of work; the filter says nothing before it has read them all.
-_NAMES_AT_ONCE = 20_000
 #: Patient ids whose key is kept in memory: about 200 bytes each.
 _PERSON_KEYS_MAX = 200_000
-#: New names, and as many cards, before they are sorted in: some five hundred pages, which a busy batch touches anyway.
-NAMES_NEW_MAX = 65_536
 SORTED = orjson.OPT_SORT_KEYS
 
-SQL_NAME = "INSERT INTO name_new (id, type, key) VALUES (?, ?, ?)"
-SQL_CARD = "INSERT INTO card_new VALUES (?, ?, ?, ?, ?)"
-SQL_CARDS_GONE = tuple(
-    f"DELETE FROM card_{age} WHERE patient = ? AND type = ? AND at = ? AND heard_at = ? AND key = ?"  # noqa: S608 - two constants
-    for age in ("new", "old")
-)
-SQL_NAMES_NEW = "SELECT id FROM name_new"
-# A text comes before every blob, so that ids which are no UUID are passed over: of them the index is always asked.
-SQL_NAMES_OLD = "SELECT id FROM name_old WHERE id > ? ORDER BY id LIMIT ?"
-SQL_SORT_IN = (
-    "INSERT INTO name_old SELECT * FROM name_new ORDER BY id, type",
-    "DELETE FROM name_new",
-    "INSERT INTO card_old SELECT * FROM card_new ORDER BY patient, type, at, heard_at, key",
-    "DELETE FROM card_new",
-)
 SQL_PERSON_KEY = "SELECT key FROM person WHERE id = ?"
 SQL_PERSON_INSERT = "INSERT INTO person (key, id, root) VALUES (?, ?, ?)"
 SQL_PERSON_IDENTITY = (
@@ -93,6 +74,7 @@ SQL_SOURCE = "INSERT INTO source (key, origin, sender) VALUES (?, ?, ?)"
 class Shelf:
     """What a batch of events holds in memory, over the one connection that writes the views.
 
+    index   where a resource is found
     unsure  keys of patients of whom the event in hand may have changed who they are
     feeds   (origin, sender, type) → [how many more, last heard]
     own     rows of own_event
@@ -100,9 +82,7 @@ class Shelf:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
-        self._known = Known()
-        self._known.tell(id_ for (id_,) in db.execute(SQL_NAMES_NEW) if type(id_) is bytes)
-        self._known_up_to: bytes | None = b""  # of the old names, in their order; None once all are told
+        self.index = Index(db)
         self.forget()
 
     def forget(self) -> None:
@@ -115,7 +95,7 @@ class Shelf:
         self._absent: dict[tuple[int, str], bytes | str] = {}  # → the id as it lies in the tables
         self._laid: dict[tuple[int, str], tuple[object, ...]] = {}
         self._person_keys: dict[str, int] = {}
-        self._names_new: int = self.db.execute("SELECT count(*) FROM name_new").fetchone()[0]
+        self.index.recount()
         self.unsure: set[int] = set()
         self._empty()
 
@@ -144,11 +124,8 @@ class Shelf:
         self._laid.clear()
         changed = [(*held.changing(), held.key) for held in self._dirty if not held.is_new]
         db.executemany(SQL_INSERT, new)
-        db.executemany(SQL_NAME, [(row[2], row[1], row[0]) for row in new])
-        self._names_new += len(new)
-        self._known.tell([row[2] for row in new if type(row[2]) is bytes])
         db.executemany(SQL_UPDATE, changed)
-        self._file_cards([(row[3], row[1], row[4], row[8], row[0]) for row in new if row[3] is not None])
+        self.index.enter(new, self._dirty)
         for held in self._dirty:
             held.is_new = held.is_dirty = False
         db.executemany(SQL_VERSION, self.versions)
@@ -166,21 +143,6 @@ class Shelf:
             db.execute(SQL_PERSON_BAND, (orjson.dumps(band).decode() if band else None, key))
         self._empty()
 
-    def _file_cards(self, cards: list[tuple[object, ...]]) -> None:
-        """Write the cards of new resources, and those of resources whose card says something else now."""
-        gone = []
-        for held in self._dirty:
-            card = held.card()
-            if not held.is_new and card != held.filed:
-                if held.filed is not None:
-                    gone.append(held.filed)
-                if card is not None:
-                    cards.append(card)
-            held.filed = card
-        for sql in SQL_CARDS_GONE:
-            self.db.executemany(sql, gone)
-        self.db.executemany(SQL_CARD, cards)
-
     def look_ahead(self, bodies: list[Body | None]) -> None:
         """Read the resources of a batch at once: one question for hundreds costs a fifth of hundreds of questions."""
         held = self._held
@@ -190,7 +152,7 @@ class Shelf:
                 name = (TYPE_CODES.get(told.type, 0), told.id)
                 if name not in held:
                     asked[encode_id(told.id)] = name
-        ids = self._perhaps_known(list(asked))
+        ids = self.index.perhaps_known(list(asked))
         for start in range(0, len(ids), _LOOK_AHEAD):
             some = ids[start : start + _LOOK_AHEAD]
             marks = ",".join("?" * len(some))
@@ -198,25 +160,6 @@ class Shelf:
                 found = held_from(row)
                 self._hold(found.type, decode_id(found.id), found)
         self._absent = {name: stored for stored, name in asked.items() if name not in held}
-
-    def _perhaps_known(self, ids: list[bytes | str]) -> list[bytes | str]:
-        """Return the ids of which the index must be asked: all, while the filter has not read all old names."""
-        if self._known_up_to is not None:
-            rows = self.db.execute(SQL_NAMES_OLD, (self._known_up_to, _NAMES_AT_ONCE)).fetchall()
-            self._known.tell(row[0] for row in rows)
-            self._known_up_to = rows[-1][0] if len(rows) == _NAMES_AT_ONCE else None
-            return ids
-        packed = [id_ for id_ in ids if type(id_) is bytes]
-        texts = [id_ for id_ in ids if type(id_) is str]
-        return [*self._known.perhaps(packed), *texts]
-
-    def sort_in(self) -> None:
-        """Sort new names and cards in among the old ones when there are enough of them; a transaction of its own."""
-        if self._names_new < NAMES_NEW_MAX:
-            return
-        for statement in ("BEGIN IMMEDIATE", *SQL_SORT_IN, "COMMIT"):
-            self.db.execute(statement)
-        self._names_new = 0
 
     def trim(self) -> None:
         """Keep patients and stays, which are spoken of again soon; forget results, which are not."""
