@@ -11,7 +11,9 @@ from releve.node.supervisor import Doors, Post, Supervisor, bind, lock
 
 Announce = Callable[[socket.socket, socket.socket], None]
 
-# A page somebody waits for goes before the folding of what came in, and both before the exchange with others.
+# A page somebody waits for goes before the taking in of messages, whose senders wait some milliseconds more at most;
+# that goes before the folding of what came in, and all of it before the exchange with others.
+_NICE_DESK = 3
 _NICE_ARCHIVE = 5
 _NICE_COURIER = 10
 
@@ -26,7 +28,7 @@ def run_node(config: Config, announce: Announce) -> int:
     doors = Doors(http=bind(config.http.listen, "http"), mllp=bind(config.mllp.listen, "mllp"))
     lock(config.folder)
     posts = [
-        Post("desk", desk.run),
+        Post("desk", desk.run, _NICE_DESK),
         Post("archive", archive.run, _NICE_ARCHIVE),
         Post("ward", ward.run),
         Post("courier", courier.run, _NICE_COURIER),
