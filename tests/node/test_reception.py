@@ -1,7 +1,6 @@
 """A message is kept, answered, and only then read; whatever happens in between, it becomes one event."""
 
 import gc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.scene import Loop
 from releve.bench.messages import Traffic
 from releve.errors import ReleveError, StoreUnable
 from releve.log import Draft, Ledger, Log, Receipt, decode_body, read_arrivals
@@ -31,22 +31,20 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 class Desk:
-    """A reception with a log that commits when it is told, and callbacks that wait to be called."""
+    """A reception with a log that commits when it is told, and a loop that turns when it is told."""
 
     def __init__(self, folder: Path) -> None:
         self.refusal: ReleveError | None = None
         self.drafts: list[tuple[Draft, Done]] = []
         self.kept: list[bytes] = []
-        self.soon: list[Callable[[], None]] = []
-        self.later: list[tuple[float, Callable[[], None]]] = []
+        self.loop = Loop()
         self.arrivals = Arrivals(folder)
         intake = Intake(self._append, PARIS, production=True)
         self.reception = Reception(
             self.arrivals,
             intake,
+            self.loop,
             charset="utf-8",
-            soon=self.soon.append,
-            later=lambda after_s, call: self.later.append((after_s, call)),
             now=lambda: 1_722_682_800_000_000,
         )
 
@@ -55,16 +53,9 @@ class Desk:
 
     def turn(self) -> None:
         """One turn of the loop, in which the time of what had gathered before it has come."""
-        due = [call for after_s, call in self.later if after_s == READ_WITHIN_S]
-        self.later = [one for one in self.later if one[0] != READ_WITHIN_S]
-        self.call_soon()
+        due = self.loop.due(READ_WITHIN_S)
+        self.loop.turn()
         for call in due:
-            call()
-
-    def call_soon(self) -> None:
-        """One turn of the loop, and no time gone by."""
-        calls, self.soon[:] = list(self.soon), []
-        for call in calls:
             call()
 
     def commit(self) -> None:
@@ -105,15 +96,14 @@ def test_messages_are_read_once_some_have_gathered_or_some_milliseconds_after_th
     for raw in raws:
         assert desk.drafts == []
         desk.send(raw)
-        desk.call_soon()
-    desk.call_soon()
+        desk.loop.turn()
+    desk.loop.turn()
     assert len(desk.drafts) == len(raws)
-    [(_, time_of_the_first)] = desk.later
+    assert desk.loop.later == []  # the time of the first would find the next ones half gathered
     answers = desk.send(last)
-    desk.call_soon()
-    assert answers == [KEPT]
-    time_of_the_first()
-    assert len(desk.drafts) == len(raws)  # it was not for this one
+    desk.loop.turn()
+    assert (answers, len(desk.drafts)) == ([KEPT], len(raws))
+    assert [one.after_s for one in desk.loop.later] == [READ_WITHIN_S]
     desk.turn()
     desk.commit()
     assert desk.kept == [*raws, last]
@@ -282,9 +272,9 @@ def test_a_log_that_recovers_gets_what_waits_without_anybody_sending(tmp_path: P
     desk.turn()
     desk.commit()
     desk.refusal = None
-    [(after_s, again)] = desk.later
-    assert after_s == AGAIN_AFTER_S
-    again()
+    [again] = desk.loop.later
+    assert again.after_s == AGAIN_AFTER_S
+    again.call()
     desk.commit()
     assert desk.kept == [raw]
 
@@ -440,7 +430,7 @@ def test_a_node_whose_log_takes_nothing_does_not_call_itself_well(tmp_path: Path
     desk.commit()
     assert said == [desk.refusal]
     desk.refusal = None
-    desk.later[0][1]()
+    desk.loop.later[0].call()
     desk.commit()
     assert desk.kept == [raw]
     answers = desk.send(_question())

@@ -6,9 +6,8 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Protocol
 
 import uvloop
 
@@ -22,6 +21,7 @@ from releve.node.folder import signing_key
 from releve.node.intake import Intake
 from releve.node.reception import Reception
 from releve.node.supervisor import Doors, Ready
+from releve.node.waker import Waker
 from releve.replica.access import read_accesses
 from releve.replica.link import read_cursors
 from releve.replica.regain import Regained, recover_own_history
@@ -94,7 +94,7 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
     loop = asyncio.get_running_loop()
     intake = Intake(log.append, config.zone, production=config.production)
     arrivals = Arrivals(config.folder)
-    reception = Reception(arrivals, intake, charset=config.mllp.charset, soon=loop.call_soon, later=loop.call_later)
+    reception = Reception(arrivals, intake, loop, charset=config.mllp.charset)
     mllp = MllpDoor(
         reception.receive,
         intake.unreadable,
@@ -106,7 +106,7 @@ async def _serve(config: Config, doors: Doors, log: Log, ready: Ready) -> None:
     inner = AppendDoor(log, config.folder)
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    log.hand_over(Waker(loop, log.commit_waiting))
+    log.hand_over(Waker(loop, log.commit_waiting, COMMIT_WITHIN_S))
     reception.take_left()
     _commit_all(log)
     refusal = reception.refusal()
@@ -134,34 +134,3 @@ def _rarely_look_for_cycles() -> None:
 def _commit_all(log: Log) -> None:
     while not log.is_idle:
         log.commit_waiting()
-
-
-class Appointment(Protocol):
-    """A call that is to come."""
-
-    def cancel(self) -> None: ...
-
-
-class Loop(Protocol):
-    """What is needed of an event loop."""
-
-    def call_soon(self, callback: Callable[[], None], /) -> object: ...
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Appointment: ...
-
-
-class Waker:
-    """Has what waits committed: soon, or in a while; of two appointments only the earlier one is kept."""
-
-    def __init__(self, loop: Loop, commit: Callable[[], None]) -> None:
-        self._loop = loop
-        self._commit = commit
-        self._later: Appointment | None = None
-
-    def __call__(self, now: bool, /) -> None:
-        if not now:
-            self._later = self._loop.call_later(COMMIT_WITHIN_S, self._commit)
-            return
-        if self._later is not None:
-            self._later.cancel()  # or it would find the next group half gathered
-            self._later = None
-        self._loop.call_soon(self._commit)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from releve.clock import Instant, wall_us
 from releve.errors import ReleveError, StoreUnable
 from releve.log import Arrival, Arrivals, Ledger, Receipt, read_arrivals
 from releve.node.intake import Intake, name_event, name_unreadable
+from releve.node.waker import Loop, Waker
 from releve.recovery.probe.mllp import is_question
 from releve.wire.hl7v2 import Message, parse
 
@@ -56,32 +56,29 @@ class Reception:
     """Stands between the HL7 v2 door and the intake. Every call comes from one thread.
 
     charset  of messages that leave theirs open; a message that is read again must be read alike
-    soon     calls back after what is at hand
-    later    calls back after so many seconds
     """
 
     def __init__(
         self,
         arrivals: Arrivals,
         intake: Intake,
+        loop: Loop,
         *,
         charset: str,
-        soon: Callable[[Callable[[], None]], object],
-        later: Callable[[float, Callable[[], None]], object],
         now: Callable[[], Instant] = wall_us,
     ) -> None:
         self._arrivals = arrivals
         self._intake = intake
         self._charset = charset
-        self._soon = soon
-        self._later = later
+        self._soon = loop.call_soon
+        self._later = loop.call_later
+        self._read_soon = Waker(loop, self._read_all, READ_WITHIN_S)
         self._now = now
         self._arrived: list[tuple[Message, Arrival, Done]] = []
         self._unread: list[_Accepted] = []
         self._failed: list[_Accepted] = []  # accepted, and waiting until the log takes something
         self._refused: list[_Accepted] = []  # of the try that goes on
         self._waiting: list[tuple[Message, str, Done]] = []  # not accepted: the try that goes on decides
-        self._gathering = 0  # of the unread ones: which, counted from the start
         self._owed = 0  # read, and not yet an event of the log
         self._refusal: ReleveError | None = None  # why the log takes nothing, while it does not
 
@@ -142,16 +139,10 @@ class Reception:
             self._arrivals.settle(serial)
             return
         if not self._unread:
-            self._gathering += 1
-            self._later(READ_WITHIN_S, partial(self._read_gathered, self._gathering))
+            self._read_soon(False)
         self._unread += facts  # questions among them or between are settled with the next message
         if len(self._unread) >= READ_AT_ONCE:
-            self._soon(self._read_all)
-
-    def _read_gathered(self, gathering: int) -> None:
-        """Read what has gathered, unless it was read already and this is another gathering."""
-        if gathering == self._gathering:
-            self._read_all()
+            self._read_soon(True)
 
     def _read_all(self) -> None:
         unread, self._unread = self._unread, []

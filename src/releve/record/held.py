@@ -117,5 +117,10 @@ def held_from(row: tuple[Any, ...]) -> Held:
     held.first_pos, held.first_index = row[11:13]
     held.last = row[13:17]
     held.json, held.below, held.encoded = row[17:]
-    held.filed = held.card()
+    held.filed = card_from(row)
     return held
+
+
+def card_from(row: tuple[Any, ...]) -> Card | None:
+    """Return the card of a row of SQL_HELD or SQL_INSERT; None for what names no patient."""
+    return None if row[3] is None else (row[3], row[1], row[4], row[8], row[0])

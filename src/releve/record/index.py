@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from releve.record.held import Card, Held
+from releve.record.held import Card, Held, card_from
 from releve.record.known import Known
 
 #: New names, and as many cards, before they are sorted in: two hundred pages each, which a busy batch touches anyway.
@@ -60,9 +60,7 @@ class Index:
         self._db.executemany(SQL_NAME, [(row[2], row[1], row[0]) for row in new])
         self._known.tell([row[2] for row in new if type(row[2]) is bytes])
         self._names_new += len(new)
-        cards: list[tuple[object, ...]] = [
-            (row[3], row[1], row[4], row[8], row[0]) for row in new if row[3] is not None
-        ]
+        cards = [card for row in new if (card := card_from(row)) is not None]
         gone: list[Card] = []
         for held in dirty:
             card = held.card()

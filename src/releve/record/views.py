@@ -449,7 +449,7 @@ def _of_family(
         for member in family
         for row in db.execute(SQL_OF_PATIENT, (member[0], type_, limit))
     ]
-    found.sort(key=lambda one: -one[1][2])
+    found.sort(key=lambda one: -one[1][2])  # of one record they come so, but no query promises it without an order
     return found[:limit]
 
 
